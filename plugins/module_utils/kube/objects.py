@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading, applying and deleting Kubernetes objects of any kind (server-side apply)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigurationError, KubernetesError
+from .errors import kubernetes_errors
+
+FIELD_MANAGER = "aks.virtual_nodes"
+
+Manifest = Mapping[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class ObjectKey:
+    """What names an object in a cluster."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ObjectKey:
+        """
+        :raises ConfigurationError: when apiVersion, kind or metadata.name is missing.
+        """
+        metadata = manifest.get("metadata") or {}
+        lacking = [field for field in ("apiVersion", "kind") if not manifest.get(field)]
+        lacking += [] if metadata.get("name") else ["metadata.name"]
+        if lacking:
+            shown = f"{manifest.get('kind', '?')} {metadata.get('name', '?')}"
+            raise ConfigurationError(f"definitions: '{shown}' has no {', no '.join(lacking)}.")
+        return cls(str(manifest["apiVersion"]), str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"]))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class ObjectClient:
+    """The few calls that applying manifests needs.
+
+    :param client: C(kubernetes.dynamic.DynamicClient).
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def read(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Manifest]:
+        """Those of the objects that exist; one list request for each kind and namespace, one read where only one is asked for."""
+        groups: dict[tuple[str, str, str], list[ObjectKey]] = {}
+        for key in keys:
+            groups.setdefault((key.api_version, key.kind, key.namespace), []).append(key)
+        found: dict[ObjectKey, Manifest] = {}
+        for members in groups.values():
+            found.update(self._read_one(members[0]) if len(members) == 1 else self._read_many(members))
+        return found
+
+    def _read_one(self, key: ObjectKey) -> dict[ObjectKey, Manifest]:
+        try:
+            with kubernetes_errors(f"Reading {key}"):
+                return {key: self._resource(key).get(name=key.name, namespace=key.namespace or None).to_dict()}
+        except KubernetesError as error:
+            if error.status == 404:
+                return {}
+            raise
+
+    def _read_many(self, keys: list[ObjectKey]) -> dict[ObjectKey, Manifest]:
+        first = keys[0]
+        with kubernetes_errors(f"Listing {first.kind} in '{first.namespace}'"):
+            items = self._resource(first).get(namespace=first.namespace or None).to_dict()["items"]
+        by_name = {item["metadata"]["name"]: item for item in items}
+        # Items of a list carry neither apiVersion nor kind.
+        return {
+            key: {"apiVersion": key.api_version, "kind": key.kind, **by_name[key.name]} for key in keys if key.name in by_name
+        }
+
+    def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Server-side apply. Fields that others own and the manifest names are taken over: that is what drift correction means."""
+        key = ObjectKey.of(manifest)
+        options: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
+        with kubernetes_errors(f"Applying {key}"):
+            answer = self._resource(key).server_side_apply(
+                body=dict(manifest),
+                name=key.name,
+                namespace=key.namespace or None,
+                field_manager=FIELD_MANAGER,
+                force_conflicts=True,
+                **options,
+            )
+        applied: Manifest = answer.to_dict()
+        return applied
+
+    def delete(self, key: ObjectKey) -> None:
+        """Delete with background propagation; an object that is gone already is no error."""
+        try:
+            with kubernetes_errors(f"Deleting {key}"):
+                self._resource(key).delete(
+                    name=key.name,
+                    namespace=key.namespace or None,
+                    body={"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"},
+                )
+        except KubernetesError as error:
+            if error.status != 404:
+                raise
+
+    def watch(self, key: ObjectKey, seconds: float) -> Iterable[Manifest]:
+        """The states of the objects of the key's kind in its namespace, beginning with those of now, for at most so long."""
+        resource = self._resource(key)
+        with kubernetes_errors(f"Watching {key.kind} in '{key.namespace}'"):
+            for event in resource.watch(namespace=key.namespace or None, timeout=max(1, int(seconds))):
+                yield event["raw_object"]
+
+    def pods(self, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        pod = ObjectKey("v1", "Pod", namespace, "")
+        with kubernetes_errors(f"Listing the pods in '{namespace}'"):
+            items: list[Manifest] = self._resource(pod).get(namespace=namespace, label_selector=selector).to_dict()["items"]
+        return items
+
+    def _resource(self, key: ObjectKey) -> Any:
+        from kubernetes.dynamic.exceptions import ResourceNotFoundError, ResourceNotUniqueError
+
+        try:
+            return self._client.resources.get(api_version=key.api_version, kind=key.kind)
+        except (ResourceNotFoundError, ResourceNotUniqueError):
+            raise ConfigurationError(f"The cluster does not know {key.kind} of {key.api_version}: check apiVersion and kind.") from None

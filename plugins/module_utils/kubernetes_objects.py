@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bringing Kubernetes objects to their manifests, or removing them: read, plan, apply, wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .arm.retry import Deadline
+from .change import Change, State, States
+from .errors import ConfigurationError, NotReady
+from .kube.objects import Manifest, ObjectClient, ObjectKey
+from .kube.rollout import wait_for_rollouts
+from .plan.manifests import is_created_here, matches, same_apart_from_server_fields, shown, with_created_label
+from .plan.plan import Plan
+
+# Namespaces are worked on side by side; within one, the namespace comes before what is in it.
+WORKERS = 8
+
+_ABSENCE_POLL_S = 0.5
+
+
+def plan_present(client: ObjectClient, definitions: Sequence[Manifest]) -> Plan:
+    """
+    :raises ConfigurationError: for incomplete or doubled definitions, and kinds that the cluster does not know.
+    """
+    keys = _keys(definitions)
+    found = client.read(keys)
+    wishes = {key: with_created_label(wish, found.get(key)) for key, wish in zip(keys, definitions, strict=True)}
+    changes = [
+        change for key, wish in wishes.items() if (change := _change(client, key, wish, found.get(key))) is not None
+    ]
+    by_id = {str(key): wish for key, wish in wishes.items()}
+    return _plan(keys, found, changes, lambda change: shown(client.apply(by_id[change.resource_id])))
+
+
+def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, created_here_only: bool) -> Plan:
+    """
+    :param created_here_only: leave alone what existed before this collection, which is told by its label.
+    """
+    keys = _keys(definitions)
+    found = {key: each for key, each in client.read(keys).items() if is_created_here(each) or not created_here_only}
+    by_id = {str(key): key for key in keys}
+    # What is in a namespace goes before the namespace.
+    changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in found]
+
+    def delete(change: Change) -> None:
+        client.delete(by_id[change.resource_id])
+
+    return _plan(keys, found, changes, delete)
+
+
+def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:
+    """Wait for the Deployments among the definitions; other kinds are there once they are written."""
+    wait_for_rollouts(client, [key for key in _keys(definitions) if key.kind == "Deployment"], deadline)
+
+
+def wait_absent(client: ObjectClient, deleted: Sequence[Change], definitions: Sequence[Manifest], deadline: Deadline) -> None:
+    """
+    :raises NotReady: when a deleted object is still there at the deadline.
+    """
+    ids = {change.resource_id for change in deleted}
+    keys = [key for key in _keys(definitions) if str(key) in ids]
+    while left := client.read(keys):
+        if deadline.over:
+            names = ", ".join(str(key) for key in left)
+            raise NotReady(f"Still there {deadline.elapsed:.0f} s after the deletion (finalizers?): {names}")
+        deadline.pause(_ABSENCE_POLL_S)
+
+
+def _keys(definitions: Sequence[Manifest]) -> list[ObjectKey]:
+    keys = [ObjectKey.of(each) for each in definitions]
+    doubled = sorted({str(key) for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+    if doubled:
+        raise ConfigurationError(f"definitions: listed more than once: {', '.join(doubled)}.")
+    return keys
+
+
+def _change(client: ObjectClient, key: ObjectKey, wish: Manifest, observed: Manifest | None) -> Change | None:
+    if observed is None:
+        return Change.create(str(key), shown(wish))
+    if matches(wish, observed):
+        return None
+    # The server knows best what its defaults and notations ("1000m" is "1") make of it.
+    predicted = client.apply(wish, dry_run=True)
+    if same_apart_from_server_fields(predicted, observed):
+        return None
+    return Change.update(str(key), shown(observed), shown(predicted))
+
+
+def _plan(keys: Sequence[ObjectKey], found: Mapping[ObjectKey, Manifest], changes: Sequence[Change], write: Any) -> Plan:
+    actions = {change.resource_id: str(change.action) for change in changes}
+
+    def apply(change: Change, _states: States) -> State | None:
+        written: State | None = write(change)
+        return written
+
+    return Plan(
+        observed=States({str(key): shown(each) for key, each in found.items()}),
+        chains=_chains(keys, changes),
+        apply=apply,
+        report=lambda _states: {"objects": [_reported(key, actions.get(str(key), "none")) for key in keys]},
+        workers=WORKERS,
+    )
+
+
+def _chains(keys: Sequence[ObjectKey], changes: Sequence[Change]) -> list[list[Change]]:
+    namespace_of = {str(key): key.name if key.kind == "Namespace" else key.namespace for key in keys}
+    chains: dict[str, list[Change]] = {}
+    for change in changes:
+        chains.setdefault(namespace_of[change.resource_id], []).append(change)
+    return list(chains.values())
+
+
+def _reported(key: ObjectKey, action: str) -> dict[str, str]:
+    return {"apiVersion": key.api_version, "kind": key.kind, "namespace": key.namespace, "name": key.name, "action": action}

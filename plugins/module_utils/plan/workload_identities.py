@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The changes that take many identities, their credentials and role assignments to the wished-for state; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..change import UNKNOWN, Change, State, States
+from ..errors import ConfigurationError
+from ..resources import role_assignment, user_assigned_identity
+from ..resources.federated_credential import DEFAULT_AUDIENCE, FederatedCredential, service_account_subject, validate_issuer
+from ..resources.role_assignment import RoleAssignment, RoleGrant
+from ..resources.user_assigned_identity import IdentitySpec
+from .federated_credentials import credential_name, plan_removal, plan_trusts
+
+
+@dataclass(frozen=True, order=True)
+class ServiceAccount:
+    namespace: str
+    name: str
+
+    @property
+    def subject(self) -> str:
+        return service_account_subject(self.namespace, self.name)
+
+
+@dataclass(frozen=True)
+class WorkloadIdentity:
+    """One wished-for identity with all that hangs on it."""
+
+    identity: IdentitySpec
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    role_grants: tuple[RoleGrant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is there of the wished-for identities.
+
+    :ivar identities: by lower-case name.
+    :ivar credentials: by lower-case name of the identity.
+    :ivar role_assignments: of every scope that a wish names.
+    :ivar role_definition_ids: role, as the user wrote it, and scope -> id.
+    """
+
+    default_location: str = ""
+    identities: Mapping[str, State] = field(default_factory=dict)
+    credentials: Mapping[str, Sequence[FederatedCredential]] = field(default_factory=dict)
+    role_assignments: Sequence[RoleAssignment] = ()
+    role_definition_ids: Mapping[RoleGrant, str] = field(default_factory=dict)
+
+    def states(self, identity_ids: Mapping[str, str]) -> States:
+        states = States({state["id"]: state for state in self.identities.values()})
+        for name, credentials in self.credentials.items():
+            states.update({each.state(identity_ids[name])["id"]: each.state(identity_ids[name]) for each in credentials})
+        return states
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The whole input.
+
+    :ivar issuers: every ServiceAccount is trusted with each of them (one for each cluster).
+    :ivar identity_ids: lower-case name -> ARM id, of every identity in C(identities).
+    """
+
+    identities: Sequence[WorkloadIdentity]
+    issuers: Sequence[str]
+    identity_ids: Mapping[str, str]
+
+    def credentials(self, wish: WorkloadIdentity) -> list[FederatedCredential]:
+        return [
+            FederatedCredential(
+                credential_name(issuer, account.namespace, account.name), issuer, account.subject, (DEFAULT_AUDIENCE,)
+            )
+            for account in wish.service_accounts
+            for issuer in self.issuers
+        ]
+
+
+def validate(wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, predicting: bool) -> None:
+    """
+    :param predicting: accept an issuer that is not known yet (check mode).
+    :raises ConfigurationError: for the first thing that cannot be; nothing has been asked of Azure yet.
+    """
+    owners: dict[ServiceAccount, str] = {}
+    names: set[str] = set()
+    for wish in wishes:
+        wish.identity.validate()
+        if wish.identity.name.lower() in names:
+            raise ConfigurationError(f"identities: '{wish.identity.name}' is listed twice; put all its service accounts into one entry.")
+        names.add(wish.identity.name.lower())
+        for grant in wish.role_grants:
+            grant.validate()
+        for account in wish.service_accounts:
+            _claim(owners, account, wish.identity.name)
+    for issuer in issuers:
+        if not (predicting and issuer == UNKNOWN):
+            validate_issuer(issuer)
+    if owners and not issuers:
+        raise ConfigurationError("issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster.")
+
+
+def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: str) -> None:
+    other = owners.setdefault(account, owner)
+    if account.subject and other != owner:
+        raise ConfigurationError(
+            f"service account '{account.namespace}/{account.name}' is listed under '{other}' and under '{owner}'; "
+            "its client id annotation can name only one identity."
+        )
+
+
+def plan_present(wishes: Wishes, observed: Observed) -> list[list[Change]]:
+    """One chain for each identity: the identity itself, then its credentials, then its role assignments."""
+    return [_present_chain(wishes, wish, observed) for wish in wishes.identities]
+
+
+def plan_absent(wishes: Wishes, observed: Observed, *, delete_identities: bool) -> list[list[Change]]:
+    """One chain for each identity: what the wishes list is taken away; the identity itself only when asked."""
+    return [_absent_chain(wishes, wish, observed, delete_identities) for wish in wishes.identities]
+
+
+def report(wishes: Wishes, states: States) -> list[dict[str, Any]]:
+    """What roles need of each identity, in the order of the wishes."""
+    credentials: dict[str, list[State]] = defaultdict(list)
+    for resource_id, state in states.items():
+        parent_id, separator, _name = resource_id.partition("/federatedidentitycredentials/")
+        if separator:
+            credentials[parent_id].append(state)
+    return [_reported(wishes, wish, states, credentials) for wish in wishes.identities]
+
+
+def _present_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed) -> list[Change]:
+    name = wish.identity.name.lower()
+    parent_id = wishes.identity_ids[name]
+    found = observed.identities.get(name)
+    own = user_assigned_identity.diff(parent_id, wish.identity, found, observed.default_location)
+    credentials = plan_trusts(parent_id, observed.credentials.get(name, ()), wishes.credentials(wish))
+    return [*([own] if own else []), *credentials, *_grants(parent_id, wish, found, observed)]
+
+
+def _grants(parent_id: str, wish: WorkloadIdentity, found: State | None, observed: Observed) -> list[Change]:
+    principal = str(found["principal_id"]) if found else UNKNOWN
+    changes = []
+    for grant in wish.role_grants:
+        definition = observed.role_definition_ids[grant]
+        if not any(each.grants(grant.scope, definition, principal) for each in observed.role_assignments):
+            state = role_assignment.predicted_state(grant, definition, parent_id)
+            changes.append(Change.create(state["id"], state))
+    return changes
+
+
+def _absent_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed, delete_identities: bool) -> list[Change]:
+    name = wish.identity.name.lower()
+    found = observed.identities.get(name)
+    if found is None:
+        return []
+    changes = _revocations(wish, found, observed)
+    if delete_identities:  # takes its credentials with it
+        return [*changes, Change.delete(wishes.identity_ids[name], found)]
+    return [*changes, *plan_removal(wishes.identity_ids[name], observed.credentials.get(name, ()), wishes.credentials(wish))]
+
+
+def _revocations(wish: WorkloadIdentity, found: State, observed: Observed) -> list[Change]:
+    return [
+        Change.delete(each.id, each.state(grant.role, found["id"]))
+        for grant in wish.role_grants
+        for each in observed.role_assignments
+        if each.grants(grant.scope, observed.role_definition_ids[grant], str(found["principal_id"]))
+    ]
+
+
+def _reported(
+    wishes: Wishes, wish: WorkloadIdentity, states: States, credentials: Mapping[str, Sequence[State]]
+) -> dict[str, Any]:
+    parent_id = wishes.identity_ids[wish.identity.name.lower()]
+    trusts = {(each.issuer, each.subject) for each in wishes.credentials(wish)}
+    identity = states.get(parent_id) or {"id": parent_id, "name": wish.identity.name}
+    return {
+        **identity,
+        "service_accounts": [{"namespace": each.namespace, "name": each.name} for each in wish.service_accounts],
+        "federated_credentials": [
+            each for each in credentials.get(parent_id.lower(), ()) if (each["issuer"], each["subject"]) in trusts
+        ],
+    }

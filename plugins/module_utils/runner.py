@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a plan meets Ansible: exceptions become fail_json; changes become changed, diff and check-mode output."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .arm import options
+from .arm.session import Session
+from .errors import AzureError, KubernetesError, VirtualNodesError
+from .change import Change
+from .plan.plan import Outcome, Plan, execute, predict
+
+# Top-level package of an import -> the name to install.
+_DISTRIBUTIONS = {
+    "azure.identity": "azure-identity",
+    "azure.core": "azure-core",
+    "azure.mgmt.msi": "azure-mgmt-msi",
+    "azure.mgmt.containerservice": "azure-mgmt-containerservice",
+    "azure.mgmt.authorization": "azure-mgmt-authorization",
+    "azure.mgmt.core": "azure-mgmt-core",
+    "kubernetes": "kubernetes",
+}
+
+
+def open_session(module: AnsibleModule) -> Session:
+    """The Azure session that the module's options describe; every secret of any source is censored from then on."""
+    resolved = options.resolve(module.params)
+    module.no_log_values.update(resolved.secrets)
+    return Session(resolved)
+
+
+def open_cluster(module: AnsibleModule) -> Any:
+    """The Kubernetes client (C(DynamicClient)) that the options of C(kubernetes.core.k8s_auth_options) describe.
+
+    :raises KubernetesError: when no API server can be reached with them.
+    """
+    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+
+    try:
+        return get_api_client(module).client
+    except CoreException as error:
+        raise KubernetesError(str(error), reason="Unreachable") from error
+
+
+def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[Plan], None] | None = None) -> NoReturn:
+    """Make the plan, apply it unless in check mode, and end the module.
+
+    :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).
+    """
+    with_errors(module, lambda: _finish_plan(module, make_plan(), wait))
+
+
+def run_info(module: AnsibleModule, read: Callable[[], Mapping[str, Any]]) -> NoReturn:
+    """Read something and end the module, which changes nothing."""
+    with_errors(module, lambda: module.exit_json(changed=False, **read()))
+
+
+def with_errors(module: AnsibleModule, work: Callable[[], Any]) -> NoReturn:
+    """Run the work, which ends the module itself, and explain what goes wrong."""
+    try:
+        work()
+    except ImportError as error:
+        module.fail_json(msg=missing_required_lib(_distribution(error)), exception=traceback.format_exc())
+    except VirtualNodesError as error:
+        module.fail_json(msg=str(error), **_details(error))
+    raise AssertionError("the work did not end the module")
+
+
+def _finish_plan(module: AnsibleModule, plan: Plan, wait: Callable[[Plan], None] | None) -> None:
+    outcome = predict(plan) if module.check_mode else execute(plan)
+    if outcome.failures:
+        _fail(module, plan, outcome)
+    if wait and not module.check_mode:
+        try:
+            wait(plan)
+        except VirtualNodesError as error:
+            module.fail_json(msg=str(error), changed=bool(plan.changes), **_details(error))
+    module.exit_json(changed=bool(plan.changes), **_diff(module, plan.changes), **plan.report(outcome.states))
+
+
+def _fail(module: AnsibleModule, plan: Plan, outcome: Outcome) -> None:
+    changed = {"changed": bool(outcome.applied), **_diff(module, outcome.applied)}
+    first_change, first = outcome.failures[0]
+    if len(plan.changes) == 1:
+        module.fail_json(msg=str(first), **changed, **_details(first))
+    failed = [
+        {"resource_id": change.resource_id, "action": str(change.action), "msg": str(error), **_details(error)}
+        for change, error in outcome.failures
+    ]
+    succeeded = len(outcome.applied)
+    module.fail_json(
+        msg=f"{len(failed)} of {len(plan.changes)} changes failed, {succeeded} succeeded; running again does the rest. "
+        f"First failure, {first_change.resource_id}: {first}",
+        failures=failed,
+        **changed,
+        **_details(first),
+    )
+
+
+def _diff(module: AnsibleModule, changes: Sequence[Change]) -> dict[str, Any]:
+    # A real run shows the same predicted values as check mode does, so that the two can be compared.
+    return {"diff": [change.as_diff() for change in changes]} if module._diff else {}
+
+
+def _details(error: VirtualNodesError) -> dict[str, Any]:
+    if isinstance(error, AzureError):
+        return {"error_code": error.code, "status": error.status, "request_id": error.request_id}
+    if isinstance(error, KubernetesError):
+        return {"error_code": error.reason, "status": error.status}
+    return {"error_code": type(error).__name__}
+
+
+def _distribution(error: ImportError) -> str:
+    name = error.name or ""
+    for package, distribution in _DISTRIBUTIONS.items():
+        if name == package or name.startswith(package + "."):
+            return distribution
+    return "azure-identity" if name == "azure" else name or str(error)
