@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the real ansible-playbook with this collection, and tells what each task did."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.laboratory import REPOSITORY
+
+COLLECTION = "aks.virtual_nodes"
+_CALLBACKS = Path(__file__).resolve().parent / "callback_plugins"
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    play: str
+    task: str
+    action: str
+    status: str  # ok, changed, failed, ignored, skipped, or item (one round of a loop)
+    seconds: float
+    result: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The task's name without the role's."""
+        return self.task.rpartition(" : ")[2]
+
+    @property
+    def is_ours(self) -> bool:
+        return self.action.startswith(f"{COLLECTION}.")
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    returncode: int
+    output: str
+    seconds: float
+    tasks: tuple[TaskOutcome, ...]
+
+    @property
+    def changed(self) -> tuple[TaskOutcome, ...]:
+        return tuple(task for task in self.tasks if task.status == "changed")
+
+    @property
+    def failures(self) -> tuple[TaskOutcome, ...]:
+        return tuple(task for task in self.tasks if task.status == "failed")
+
+    @property
+    def module_invocations(self) -> tuple[TaskOutcome, ...]:
+        """The tasks that ran one of our modules: what a run costs."""
+        return tuple(task for task in self.tasks if task.is_ours and task.status != "skipped")
+
+    @property
+    def recap(self) -> str:
+        """Ansible's own last line."""
+        return self.output.rstrip().rpartition("\n")[2]
+
+    def result_of(self, module: str) -> dict[str, Any]:
+        """What the last task with this module of the collection returned."""
+        results = [task.result for task in self.tasks if task.action == f"{COLLECTION}.{module}"]
+        if not results:
+            raise LookupError(f"no task ran {module}:\n{self.output}")
+        return results[-1]
+
+
+@dataclass(frozen=True)
+class AnsiblePlaybook:
+    """ansible-playbook with a home, temporary files and a collections path of its own."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    on_task: Callable[[TaskOutcome], None] = field(default=lambda _outcome: None)
+
+    def run(
+        self,
+        playbook: str | Path,
+        extra_vars: Mapping[str, Any] | None = None,
+        *,
+        vars_files: Sequence[Path] = (),
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str | None] | None = None,
+    ) -> PlaybookRun:
+        """Run a playbook. In `environment`, None takes a variable away."""
+        with tempfile.TemporaryDirectory(dir=self._made("runs")) as run_directory:
+            record = Path(run_directory) / "tasks.jsonl"
+            record.touch(mode=0o600)
+            argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
+            for file in vars_files:
+                argv += ["--extra-vars", f"@{file}"]
+            argv += ["--extra-vars", json.dumps(dict(extra_vars or {})), *arguments]
+            child_environment = self._environment(record)
+            for name, value in (environment or {}).items():
+                if value is None:
+                    child_environment.pop(name, None)
+                else:
+                    child_environment[name] = value
+            return self._watch(argv, child_environment, record)
+
+    def _watch(self, argv: Sequence[str], environment: Mapping[str, str], record: Path) -> PlaybookRun:
+        started = time.monotonic()
+        outcomes: list[TaskOutcome] = []
+        with tempfile.TemporaryFile(mode="w+", encoding="utf-8") as output, record.open(encoding="utf-8") as lines:
+            with subprocess.Popen(
+                argv, env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            ) as process:
+                while process.poll() is None:
+                    self._take(lines, outcomes)
+                    time.sleep(0.1)
+            self._take(lines, outcomes)
+            output.seek(0)
+            text = output.read()
+        return PlaybookRun(process.returncode, text, time.monotonic() - started, tuple(outcomes))
+
+    def _take(self, lines: Any, outcomes: list[TaskOutcome]) -> None:
+        while True:
+            position = lines.tell()
+            line = lines.readline()
+            if not line.endswith("\n"):
+                # Half a line: the rest of it is still being written.
+                lines.seek(position)
+                return
+            outcome = TaskOutcome(**json.loads(line))
+            outcomes.append(outcome)
+            self.on_task(outcome)
+
+    def _environment(self, record: Path) -> dict[str, str]:
+        return dict(self.environment) | {
+            "ANSIBLE_CONFIG": str(self._empty_configuration()),
+            "ANSIBLE_HOME": str(self._made("home")),
+            "ANSIBLE_LOCAL_TEMP": str(self._made("temporary")),
+            "ANSIBLE_REMOTE_TEMP": str(self._made("temporary")),
+            "ANSIBLE_COLLECTIONS_PATH": str(self._collections()),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "HARNESS_RECORD": str(record),
+            "TMPDIR": str(self._made("temporary")),
+        }
+
+    def _collections(self) -> Path:
+        """A collections path that holds this very checkout, under the name that Ansible wants."""
+        namespace = self._made("collections") / "ansible_collections" / "aks"
+        namespace.mkdir(parents=True, exist_ok=True)
+        link = namespace / "virtual_nodes"
+        if not link.is_symlink():
+            link.symlink_to(REPOSITORY, target_is_directory=True)
+        return self.directory / "collections"
+
+    def _empty_configuration(self) -> Path:
+        """So that no ansible.cfg of the caller's takes part."""
+        path = self.directory / "ansible.cfg"
+        path.touch()
+        return path
+
+    def _made(self, name: str) -> Path:
+        path = self.directory / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
