@@ -1,0 +1,278 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: workload_identities
+short_description: Bring many identities, their federated credentials and role assignments to the wished-for state
+version_added: 0.1.0
+description:
+  - For each identity, creates or corrects the user-assigned identity, one federated credential for every ServiceAccount and issuer,
+    and its role assignments.
+  - What is there is read with list requests first, everything is checked, and only then is anything written. Different identities
+    are written side by side; the credentials of one identity one after the other, as the service demands.
+  - A failure at one identity does not stop the others; the module then fails and tells what succeeded. A second run does the rest.
+  - A trust that exists under another name (made by C(az) or Terraform) is accepted as it is.
+author:
+  - aks.virtual_nodes contributors (@aks-virtual-nodes)
+options:
+  resource_group:
+    description:
+      - Resource group of the identities. It must exist.
+    type: str
+    required: true
+  location:
+    description:
+      - Azure region of new identities; by default the resource group's.
+    type: str
+  issuers:
+    description:
+      - OIDC issuer URLs of the clusters whose ServiceAccounts shall be trusted, with their trailing slash.
+    type: list
+    elements: str
+    default: []
+  identities:
+    description:
+      - The identities.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - Name of the identity, 3 to 128 letters, digits, hyphens and underscores.
+        type: str
+        required: true
+      tags:
+        description:
+          - Tags of the identity, added to those it has. Without it, tags are left as they are.
+        type: dict
+      service_accounts:
+        description:
+          - Kubernetes ServiceAccounts that may act as the identity.
+          - Together with the credentials that the identity has already, at most 20 for each identity (and issuer).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          namespace:
+            description:
+              - Namespace of the ServiceAccount.
+            type: str
+            required: true
+          name:
+            description:
+              - Name of the ServiceAccount.
+            type: str
+            required: true
+      role_assignments:
+        description:
+          - Roles that the identity shall have.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          role:
+            description:
+              - Name of a built-in or custom role, its GUID, or its id.
+            type: str
+            required: true
+          scope:
+            description:
+              - ARM id of the subscription, resource group or resource.
+            type: str
+            required: true
+  state:
+    description:
+      - With V(present), everything listed is made. Credentials and roles that are not listed stay.
+      - With V(absent), the listed ServiceAccounts are no longer trusted and the listed roles are taken away;
+        the identities themselves stay unless O(delete_identities).
+    type: str
+    choices: [present, absent]
+    default: present
+  delete_identities:
+    description:
+      - With O(state=absent), delete the identities themselves as well, and with them all their credentials.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - aks.virtual_nodes.azure
+requirements:
+  - azure-mgmt-msi >= 7.1.0
+  - azure-mgmt-authorization >= 4.0.0 (only for role assignments)
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the changes without writing; ids that only Azure can give are then V((known after apply\)).
+  diff_mode:
+    support: full
+    description: Shows what is managed, before and after.
+seealso:
+  - module: aks.virtual_nodes.cluster_features
+  - module: aks.virtual_nodes.workload_identity_check
+"""
+
+EXAMPLES = r"""
+- name: Two applications of one cluster, one of them with a role
+  aks.virtual_nodes.workload_identities:
+    resource_group: rg-shop
+    issuers:
+      - https://westeurope.oic.prod-aks.azure.com/22222222-2222-2222-2222-222222222222/33333333-3333-3333-3333-333333333333/
+    identities:
+      - name: id-orders
+        service_accounts:
+          - namespace: shop
+            name: orders
+        role_assignments:
+          - role: Key Vault Secrets User
+            scope: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-shop/providers/Microsoft.KeyVault/vaults/kv-shop
+      - name: id-payments
+        service_accounts:
+          - namespace: shop
+            name: payments
+  register: made
+"""
+
+RETURN = r"""
+identities:
+  description: The identities in the order of O(identities), after the change, in check mode as they would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: ARM id of the identity.
+      type: str
+      returned: always
+      sample: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-orders
+    name:
+      description: Name of the identity.
+      type: str
+      returned: always
+      sample: id-orders
+    resource_group:
+      description: Resource group of the identity.
+      type: str
+      returned: always
+      sample: rg-shop
+    location:
+      description: Azure region.
+      type: str
+      returned: always
+      sample: westeurope
+    tags:
+      description: Tags of the identity.
+      type: dict
+      returned: always
+      sample: {team: shop}
+    isolation_scope:
+      description: V(None) or V(Regional).
+      type: str
+      returned: always
+      sample: None
+    client_id:
+      description: Client id, which ServiceAccounts are annotated with. V((known after apply\)) in check mode for an identity that is not there yet.
+      type: str
+      returned: always
+      sample: 11111111-1111-1111-1111-111111111111
+    principal_id:
+      description: Object id of the identity's service principal, which roles are assigned to.
+      type: str
+      returned: always
+      sample: 44444444-4444-4444-4444-444444444444
+    tenant_id:
+      description: Tenant of the identity.
+      type: str
+      returned: always
+      sample: 22222222-2222-2222-2222-222222222222
+    service_accounts:
+      description: The ServiceAccounts of the input.
+      type: list
+      elements: dict
+      returned: always
+      sample: [{namespace: shop, name: orders}]
+    federated_credentials:
+      description: The credentials that trust them.
+      type: list
+      elements: dict
+      returned: always
+      sample: []
+summary:
+  description: Counts of the identities asked for, and of the resources created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {identities: 2, created: 5, updated: 0, deleted: 0}
+failures:
+  description: What failed, when something did and there was more than one change to make.
+  returned: failure
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.plan.plan import Plan
+from ..module_utils.plan.workload_identities import ServiceAccount, WorkloadIdentity, validate
+from ..module_utils.resources.role_assignment import RoleGrant
+from ..module_utils.resources.user_assigned_identity import IdentitySpec
+from ..module_utils.runner import open_session, run_plan
+from ..module_utils.workload_identities import make_plan
+
+
+def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
+    return [
+        WorkloadIdentity(
+            IdentitySpec(each["name"], params["location"], each["tags"]),
+            tuple(ServiceAccount(account["namespace"], account["name"]) for account in each["service_accounts"]),
+            tuple(RoleGrant(grant["role"], grant["scope"]) for grant in each["role_assignments"]),
+        )
+        for each in params["identities"]
+    ]
+
+
+def plan(module: AnsibleModule) -> Plan:
+    params = module.params
+    identities = wanted(params)
+    validate(identities, params["issuers"], predicting=module.check_mode)
+    return make_plan(
+        open_session(module),
+        params["resource_group"],
+        identities,
+        params["issuers"],
+        present=params["state"] == "present",
+        delete_identities=params["delete_identities"],
+    )
+
+
+def main() -> None:
+    service_account = dict(namespace=dict(type="str", required=True), name=dict(type="str", required=True))
+    role_assignment = dict(role=dict(type="str", required=True), scope=dict(type="str", required=True))
+    identity = dict(
+        name=dict(type="str", required=True),
+        tags=dict(type="dict"),
+        service_accounts=dict(type="list", elements="dict", default=[], options=service_account),
+        role_assignments=dict(type="list", elements="dict", default=[], options=role_assignment),
+    )
+    module = AnsibleModule(
+        argument_spec=azure_argument_spec(
+            resource_group=dict(type="str", required=True),
+            location=dict(type="str"),
+            issuers=dict(type="list", elements="str", default=[]),
+            identities=dict(type="list", elements="dict", required=True, options=identity),
+            state=dict(type="str", choices=["present", "absent"], default="present"),
+            delete_identities=dict(type="bool", default=False),
+        ),
+        supports_check_mode=True,
+    )
+    run_plan(module, lambda: plan(module))
+
+
+if __name__ == "__main__":
+    main()
