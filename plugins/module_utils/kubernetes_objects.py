@@ -42,7 +42,10 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
     :param created_here_only: leave alone what existed before this collection, which is told by its label.
     """
     keys = _keys(definitions)
-    found = {key: each for key, each in client.read(keys).items() if is_created_here(each) or not created_here_only}
+    found = client.read(keys)
+    if created_here_only:
+        ours = {key: each for key, each in found.items() if is_created_here(each)}
+        found = {key: each for key, each in ours.items() if not (key.kind == "Namespace" and _holds_others(client, key.name, ours))}
     by_id = {str(key): key for key in keys}
     # What is in a namespace goes before the namespace.
     changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in found]
@@ -58,7 +61,9 @@ def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline
     wait_for_rollouts(client, [key for key in _keys(definitions) if key.kind == "Deployment"], deadline)
 
 
-def wait_absent(client: ObjectClient, deleted: Sequence[Change], definitions: Sequence[Manifest], deadline: Deadline) -> None:
+def wait_absent(
+    client: ObjectClient, deleted: Sequence[Change], definitions: Sequence[Manifest], deadline: Deadline
+) -> None:
     """
     :raises NotReady: when a deleted object is still there at the deadline.
     """
@@ -69,6 +74,11 @@ def wait_absent(client: ObjectClient, deleted: Sequence[Change], definitions: Se
             names = ", ".join(str(key) for key in left)
             raise NotReady(f"Still there {deadline.elapsed:.0f} s after the deletion (finalizers?): {names}")
         deadline.pause(_ABSENCE_POLL_S)
+
+
+def _holds_others(client: ObjectClient, namespace: str, ours: Mapping[ObjectKey, Manifest]) -> bool:
+    """Whether deleting the namespace would delete what somebody else put there."""
+    return any(key not in ours and not is_created_here(each) for key, each in client.made_by_hand(namespace).items())
 
 
 def _keys(definitions: Sequence[Manifest]) -> list[ObjectKey]:
@@ -91,7 +101,9 @@ def _change(client: ObjectClient, key: ObjectKey, wish: Manifest, observed: Mani
     return Change.update(str(key), shown(observed), shown(predicted))
 
 
-def _plan(keys: Sequence[ObjectKey], found: Mapping[ObjectKey, Manifest], changes: Sequence[Change], write: Any) -> Plan:
+def _plan(
+    keys: Sequence[ObjectKey], found: Mapping[ObjectKey, Manifest], changes: Sequence[Change], write: Any
+) -> Plan:
     actions = {change.resource_id: str(change.action) for change in changes}
 
     def apply(change: Change, _states: States) -> State | None:
@@ -116,4 +128,10 @@ def _chains(keys: Sequence[ObjectKey], changes: Sequence[Change]) -> list[list[C
 
 
 def _reported(key: ObjectKey, action: str) -> dict[str, str]:
-    return {"apiVersion": key.api_version, "kind": key.kind, "namespace": key.namespace, "name": key.name, "action": action}
+    return {
+        "apiVersion": key.api_version,
+        "kind": key.kind,
+        "namespace": key.namespace,
+        "name": key.name,
+        "action": action,
+    }

@@ -51,7 +51,9 @@ def open_cluster(module: AnsibleModule) -> Any:
         raise KubernetesError(str(error), reason="Unreachable") from error
 
 
-def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[Plan], None] | None = None) -> NoReturn:
+def run_plan(
+    module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[Plan], None] | None = None
+) -> NoReturn:
     """Make the plan, apply it unless in check mode, and end the module.
 
     :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).

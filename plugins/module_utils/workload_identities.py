@@ -44,7 +44,10 @@ def make_plan(
     :param wanted: already validated.
     :param delete_identities: with C(present=False), delete the identities themselves as well.
     """
-    ids = {each.identity.name.lower(): user_assigned_identity.identity_id(session, group, each.identity.name) for each in wanted}
+    ids = {
+        each.identity.name.lower(): user_assigned_identity.identity_id(session, group, each.identity.name)
+        for each in wanted
+    }
     wishes = Wishes(wanted, issuers, ids)
     observed = _observe(session, group, wishes, present=present)
     if present:
@@ -78,7 +81,9 @@ def _observe(session: Session, group: str, wishes: Wishes, *, present: bool) -> 
         identities=identities,
         credentials=dict(zip(names, _parallel(lambda name: _credentials(session, group, name), names), strict=True)),
         role_assignments=_flatten(
-            _parallel(lambda scope: role_assignment.list_at_scope(session, scope), role_assignment.distinct_scopes(grants))
+            _parallel(
+                lambda scope: role_assignment.list_at_scope(session, scope), role_assignment.distinct_scopes(grants)
+            )
         ),
         role_definition_ids=_role_definitions(session, grants),
     )

@@ -17,7 +17,16 @@ from .arm.retry import Deadline
 from .change import State
 from .errors import AzureError, ConfigurationError
 from .kube.service_account import annotated_client_id, request_token
-from .plan.diagnosis import PROPAGATION_CODES, Claims, Finding, check_annotation, check_clock, compare, explain_refusal, read_claims
+from .plan.diagnosis import (
+    PROPAGATION_CODES,
+    Claims,
+    Finding,
+    check_annotation,
+    check_clock,
+    compare,
+    explain_refusal,
+    read_claims,
+)
 from .resources import federated_credential, user_assigned_identity
 
 if TYPE_CHECKING:
@@ -93,14 +102,18 @@ class Verdict:
         return f"ServiceAccount '{account}' cannot act as identity '{self.check.identity}': {causes}{said}"
 
 
-def check_all(session: Session, client: Any, resource_group: str, checks: Sequence[Check], deadline: Deadline) -> list[Verdict]:
+def check_all(
+    session: Session, client: Any, resource_group: str, checks: Sequence[Check], deadline: Deadline
+) -> list[Verdict]:
     """
     :param client: C(kubernetes.dynamic.DynamicClient).
     :raises ConfigurationError: when an identity does not exist.
     """
     for check in checks:
         check.validate()
-    identities = {name: _identity(session, resource_group, name) for name in dict.fromkeys(check.identity for check in checks)}
+    identities = {
+        name: _identity(session, resource_group, name) for name in dict.fromkeys(check.identity for check in checks)
+    }
 
     def one(check: Check) -> Verdict:
         return _check(session, client, resource_group, check, identities[check.identity], deadline)
@@ -114,7 +127,9 @@ def check_all(session: Session, client: Any, resource_group: str, checks: Sequen
 def _identity(session: Session, resource_group: str, name: str) -> State:
     found = user_assigned_identity.read(session, resource_group, name)
     if found is None:
-        raise ConfigurationError(f"Identity '{name}' does not exist in resource group '{resource_group}'; create it before it is checked.")
+        raise ConfigurationError(
+            f"Identity '{name}' does not exist in resource group '{resource_group}'; create it before it is checked."
+        )
     return found
 
 
@@ -134,7 +149,11 @@ def _check(
         if refusal is None:
             return Verdict(check, claims, client_id, attempts, deadline.elapsed, tuple(annotation))
         trusted = federated_credential.list_of(session, resource_group, check.identity)
-        findings = [*_own_client(check, identity), *compare(claims, trusted, check.identity), *check_clock(claims, time.time())]
+        findings = [
+            *_own_client(check, identity),
+            *compare(claims, trusted, check.identity),
+            *check_clock(claims, time.time()),
+        ]
         if findings or refusal.code not in PROPAGATION_CODES or deadline.over:
             findings = findings or explain_refusal(refusal.code, claims, client_id, str(identity["tenant_id"]))
             return Verdict(check, claims, client_id, attempts, deadline.elapsed, (*annotation, *findings), refusal)
@@ -153,4 +172,9 @@ def _refusal(session: Session, identity: State, client_id: str, token: str) -> A
 def _own_client(check: Check, identity: State) -> list[Finding]:
     if not check.client_id or check.client_id == identity["client_id"]:
         return []
-    return [Finding("client_id", f"The token was shown as client '{check.client_id}', but identity '{check.identity}' is '{identity['client_id']}'.")]
+    return [
+        Finding(
+            "client_id",
+            f"The token was shown as client '{check.client_id}', but identity '{check.identity}' is '{identity['client_id']}'.",
+        )
+    ]

@@ -67,7 +67,7 @@ federated_credentials:
       description: ARM id of the credential.
       type: str
       returned: always
-      sample: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-orders/federatedIdentityCredentials/orders
+      sample: /subscriptions/0000/resourceGroups/rg-shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id/federatedIdentityCredentials/orders
     name:
       description: Name of the credential.
       type: str

@@ -35,7 +35,7 @@ options:
     default: present
   created_here_only:
     description:
-      - With O(state=absent), leave objects alone that this module did not create.
+      - With O(state=absent), leave objects alone that this module did not create, and namespaces that hold such objects.
     type: bool
     default: false
   wait:

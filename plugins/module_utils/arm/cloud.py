@@ -83,7 +83,9 @@ def cloud_from_metadata(url: str, metadata: Any) -> Cloud:
             return _cloud(base, entry)
     if len(entries) == 1:
         return _cloud(base, entries[0])
-    raise ConfigurationError(f"cloud_environment '{url}': the metadata endpoint lists no cloud whose resource manager is at that URL.")
+    raise ConfigurationError(
+        f"cloud_environment '{url}': the metadata endpoint lists no cloud whose resource manager is at that URL."
+    )
 
 
 def _cloud(base: str, entry: Mapping[str, Any]) -> Cloud:
@@ -109,7 +111,8 @@ def _fetch_metadata(base: str) -> Any:
 
     request = HttpRequest("GET", f"{base}/metadata/endpoints", params={"api-version": METADATA_API_VERSION})
     try:
-        with PipelineClient(base, policies=[RetryPolicy(retry_total=3)]) as client:
+        client: Any = PipelineClient(base, policies=[RetryPolicy(retry_total=3)])
+        with client:
             response = client.send_request(request)
             response.raise_for_status()
             return response.json()

@@ -46,7 +46,7 @@ def choose_credential(options: AuthOptions, cloud: Cloud) -> ChosenCredential:
     :raises ConfigurationError: when no source is configured; the text lists what was tried and what each one lacks.
     """
     sources = _sources(options, cloud)
-    wanted = AUTOMATIC_ORDER if options.auth_source == "auto" else (options.auth_source,)
+    wanted: tuple[str, ...] = AUTOMATIC_ORDER if options.auth_source == "auto" else (options.auth_source,)
     if options.auth_source == "env" and options.parameters.proof:
         wanted = ("parameters", "env")
     tried = []
@@ -95,7 +95,9 @@ def _from_environment(options: AuthOptions, settings: dict[str, Any]) -> TokenCr
     if not (found.secret or found.x509_certificate_path or found.oidc_token):
         if options.auth_source == "env" and found.oidc_token_file_path:
             return _from_token_file(options, settings)
-        raise _Unavailable("AZURE_SECRET (or AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_OIDC_TOKEN) is not set")
+        raise _Unavailable(
+            "AZURE_SECRET (or AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_OIDC_TOKEN) is not set"
+        )
     return _service_principal(options.parameters.filled_from(found), settings, "AZURE_")
 
 
@@ -136,7 +138,9 @@ def _service_principal(found: Identification, settings: dict[str, Any], prefix: 
             )
         return identity.WorkloadIdentityCredential(token_file_path=found.oidc_token_file_path, **who)
     except (ValueError, OSError) as error:
-        raise ConfigurationError(f"The Azure credentials of client '{found.client_id}' cannot be used: {error}") from error
+        raise ConfigurationError(
+            f"The Azure credentials of client '{found.client_id}' cannot be used: {error}"
+        ) from error
 
 
 def _from_cli(options: AuthOptions) -> TokenCredential:

@@ -158,5 +158,7 @@ def _read_profile(name: str, *, required: bool) -> Mapping[str, str]:
     if parser.has_section(name):
         return dict(parser.items(name))
     if required:
-        raise ConfigurationError(f"profile '{name}' is not in {path}; it has: {', '.join(parser.sections()) or 'no profile'}.")
+        raise ConfigurationError(
+            f"profile '{name}' is not in {path}; it has: {', '.join(parser.sections()) or 'no profile'}."
+        )
     return {}

@@ -58,11 +58,15 @@ class Session:
 
     def _only_subscription(self) -> str:
         answer = self.get("/subscriptions", api_version="2022-12-01")
-        visible = [each["subscriptionId"] for each in answer.get("value", []) if each.get("state", "Enabled") == "Enabled"]
+        visible = [
+            each["subscriptionId"] for each in answer.get("value", []) if each.get("state", "Enabled") == "Enabled"
+        ]
         if len(visible) == 1:
             return str(visible[0])
         seen = ", ".join(visible) or "none"
-        raise ConfigurationError(f"subscription_id (AZURE_SUBSCRIPTION_ID) is not set, and the principal sees not one but: {seen}.")
+        raise ConfigurationError(
+            f"subscription_id (AZURE_SUBSCRIPTION_ID) is not set, and the principal sees not one but: {seen}."
+        )
 
     @cached_property
     def identities(self) -> ManagedServiceIdentityClient:
@@ -84,7 +88,7 @@ class Session:
         return AuthorizationManagementClient(self.credential, self.subscription_id, **self._settings)
 
     @cached_property
-    def _arm(self) -> ARMPipelineClient:
+    def _arm(self) -> ARMPipelineClient[Any, Any]:
         from azure.core.pipeline.policies import HeadersPolicy, RequestIdPolicy, RetryPolicy, UserAgentPolicy
         from azure.mgmt.core import ARMPipelineClient
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy

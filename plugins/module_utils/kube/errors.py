@@ -37,4 +37,6 @@ def _translate(error: Any, what: str) -> KubernetesError:
     except (TypeError, ValueError):
         status = {}
     message = status.get("message") or error.reason or str(error)
-    return KubernetesError(f"{what}: {message}", reason=str(status.get("reason") or error.reason or ""), status=error.status)
+    return KubernetesError(
+        f"{what}: {message}", reason=str(status.get("reason") or error.reason or ""), status=error.status
+    )

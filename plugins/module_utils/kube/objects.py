@@ -17,6 +17,22 @@ FIELD_MANAGER = "aks.virtual_nodes"
 
 Manifest = Mapping[str, Any]
 
+# Kinds in which people keep what they would miss. Kubernetes has no request for "everything in a namespace".
+_USUAL_KINDS = (
+    ("v1", "Pod"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("v1", "ServiceAccount"),
+    ("v1", "PersistentVolumeClaim"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+)
+_IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
+
 
 @dataclass(frozen=True, order=True)
 class ObjectKey:
@@ -38,7 +54,12 @@ class ObjectKey:
         if lacking:
             shown = f"{manifest.get('kind', '?')} {metadata.get('name', '?')}"
             raise ConfigurationError(f"definitions: '{shown}' has no {', no '.join(lacking)}.")
-        return cls(str(manifest["apiVersion"]), str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"]))
+        return cls(
+            str(manifest["apiVersion"]),
+            str(manifest["kind"]),
+            str(metadata.get("namespace") or ""),
+            str(metadata["name"]),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
@@ -79,7 +100,9 @@ class ObjectClient:
         by_name = {item["metadata"]["name"]: item for item in items}
         # Items of a list carry neither apiVersion nor kind.
         return {
-            key: {"apiVersion": key.api_version, "kind": key.kind, **by_name[key.name]} for key in keys if key.name in by_name
+            key: {"apiVersion": key.api_version, "kind": key.kind, **by_name[key.name]}
+            for key in keys
+            if key.name in by_name
         }
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
@@ -118,11 +141,26 @@ class ObjectClient:
             for event in resource.watch(namespace=key.namespace or None, timeout=max(1, int(seconds))):
                 yield event["raw_object"]
 
+    def made_by_hand(self, namespace: str) -> dict[ObjectKey, Manifest]:
+        """The objects of the usual kinds that somebody put into the namespace; what controllers made is left out."""
+        found = {}
+        for api_version, kind in _USUAL_KINDS:
+            group = ObjectKey(api_version, kind, namespace, "")
+            with kubernetes_errors(f"Listing {kind} in '{namespace}'"):
+                items = self._resource(group).get(namespace=namespace).to_dict()["items"]
+            for item in items:
+                name = item["metadata"]["name"]
+                if not item["metadata"].get("ownerReferences") and (kind, name) not in _IN_EVERY_NAMESPACE:
+                    found[ObjectKey(api_version, kind, namespace, name)] = item
+        return found
+
     def pods(self, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         pod = ObjectKey("v1", "Pod", namespace, "")
         with kubernetes_errors(f"Listing the pods in '{namespace}'"):
-            items: list[Manifest] = self._resource(pod).get(namespace=namespace, label_selector=selector).to_dict()["items"]
+            items: list[Manifest] = (
+                self._resource(pod).get(namespace=namespace, label_selector=selector).to_dict()["items"]
+            )
         return items
 
     def _resource(self, key: ObjectKey) -> Any:
@@ -131,4 +169,6 @@ class ObjectClient:
         try:
             return self._client.resources.get(api_version=key.api_version, kind=key.kind)
         except (ResourceNotFoundError, ResourceNotUniqueError):
-            raise ConfigurationError(f"The cluster does not know {key.kind} of {key.api_version}: check apiVersion and kind.") from None
+            raise ConfigurationError(
+                f"The cluster does not know {key.kind} of {key.api_version}: check apiVersion and kind."
+            ) from None

@@ -30,7 +30,11 @@ def wait_for_rollouts(client: ObjectClient, deployments: Iterable[ObjectKey], de
 
 
 def _watch_namespace(
-    client: ObjectClient, first: ObjectKey, pending: set[ObjectKey], states: dict[ObjectKey, Manifest], deadline: Deadline
+    client: ObjectClient,
+    first: ObjectKey,
+    pending: set[ObjectKey],
+    states: dict[ObjectKey, Manifest],
+    deadline: Deadline,
 ) -> None:
     for state in client.watch(first, deadline.remaining):
         key = ObjectKey(first.api_version, first.kind, first.namespace, state["metadata"]["name"])
@@ -49,10 +53,14 @@ def is_rolled_out(deployment: Manifest) -> bool:
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
         return False
     updated = status.get("updatedReplicas", 0)
-    return bool(updated >= wanted and status.get("replicas", 0) <= updated and status.get("availableReplicas", 0) >= updated)
+    return bool(
+        updated >= wanted and status.get("replicas", 0) <= updated and status.get("availableReplicas", 0) >= updated
+    )
 
 
-def _explain(client: ObjectClient, pending: set[ObjectKey], states: Mapping[ObjectKey, Manifest], deadline: Deadline) -> str:
+def _explain(
+    client: ObjectClient, pending: set[ObjectKey], states: Mapping[ObjectKey, Manifest], deadline: Deadline
+) -> str:
     lines = []
     for key in sorted(pending):
         state = states.get(key)

@@ -15,10 +15,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..kube.service_account import CLIENT_ID_ANNOTATION
 from ..resources.federated_credential import FederatedCredential
 
 # Refusals that a credential written moments ago gives until it has spread (Microsoft Learn, federated credentials).
-PROPAGATION_CODES = frozenset({"AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016", "AADSTS70025"})
+PROPAGATION_CODES = frozenset(
+    {"AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016", "AADSTS70025"}
+)
 
 # Entra allows this much difference between clocks, in seconds.
 _CLOCK_TOLERANCE_S = 300
@@ -54,7 +57,9 @@ def read_claims(token: str) -> Claims:
         payload = token.split(".")[1]
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, binascii.Error):
-        raise ConfigurationError("The cluster answered the token request with something that is not a JSON web token.") from None
+        raise ConfigurationError(
+            "The cluster answered the token request with something that is not a JSON web token."
+        ) from None
     audience = claims.get("aud", [])
     return Claims(
         issuer=str(claims.get("iss", "")),
@@ -68,73 +73,109 @@ def read_claims(token: str) -> Claims:
 def compare(claims: Claims, trusted: Sequence[FederatedCredential], identity: str) -> list[Finding]:
     """What keeps the token from being accepted, told by the credential that comes closest; empty when one matches."""
     if not trusted:
-        return [Finding("subject", f"Identity '{identity}' has no federated credential; add one for issuer '{claims.issuer}' and subject '{claims.subject}'.")]
-    ranked = sorted((_mismatches(claims, each) for each in trusted), key=_distance)
-    return ranked[0]
+        text = f"Identity '{identity}' has no federated credential; add one for issuer '{claims.issuer}'"
+        return [Finding("subject", f"{text} and subject '{claims.subject}'.")]
+    return min((_mismatches(claims, each) for each in trusted), key=_distance)
 
 
 def check_clock(claims: Claims, now: float) -> list[Finding]:
     """Whether the token is valid now, by the clock of this machine; the times in it are those of the API server."""
+    here = f"and it is {_time(now)} here: the clocks of the API server and of this machine differ"
     if claims.expires < now - _CLOCK_TOLERANCE_S:
-        return [Finding("clock", f"The token expired at {_time(claims.expires)}, and it is {_time(now)} here: the API server's clock is behind, or this machine's ahead.")]
+        return [Finding("clock", f"The token expired at {_time(claims.expires)}, {here}.")]
     if claims.not_before > now + _CLOCK_TOLERANCE_S:
-        return [Finding("clock", f"The token is valid only from {_time(claims.not_before)}, and it is {_time(now)} here: the API server's clock is ahead, or this machine's behind.")]
+        return [Finding("clock", f"The token is valid only from {_time(claims.not_before)}, {here}.")]
     return []
 
 
 def check_annotation(annotated: str, client_id: str, account: str, identity: str) -> list[Finding]:
     if annotated == client_id:
         return []
-    if not annotated:
-        text = f"ServiceAccount '{account}' lacks the annotation azure.workload.identity/client-id; set it to '{client_id}', the client id of identity '{identity}'."
-    else:
-        text = (
-            f"ServiceAccount '{account}' is annotated with client id '{annotated}', but identity '{identity}' has '{client_id}'; "
-            "correct azure.workload.identity/client-id and restart the pods."
-        )
+    found = (
+        f"is annotated with client id '{annotated}'" if annotated else f"lacks the annotation {CLIENT_ID_ANNOTATION}"
+    )
+    text = (
+        f"ServiceAccount '{account}' {found}, but the client id of identity '{identity}' is '{client_id}'; "
+        f"correct {CLIENT_ID_ANNOTATION} and restart the pods."
+    )
     return [Finding("client_id", text)]
 
 
+# What Entra's codes mean where everything that we can see matches (Microsoft Learn, Entra authentication error codes).
+_REFUSALS = {
+    "AADSTS700016": (
+        "client_id",
+        "Entra knows no client '{client_id}' in tenant '{tenant_id}': the identity was deleted, belongs to another tenant, or is too new.",
+    ),
+    "AADSTS90002": ("tenant", "Entra knows no tenant '{tenant_id}'."),
+    "AADSTS700024": (
+        "clock",
+        "Entra holds the token to be outside its time of validity (until {expires}): compare the clocks of the cluster and of Azure.",
+    ),
+    "AADSTS700027": (
+        "signature",
+        "The token's signature does not match the keys that issuer '{issuer}' publishes: "
+        "the signing keys were rotated a moment ago, or another cluster uses this issuer URL.",
+    ),
+    "AADSTS50166": ("issuer", "Entra could not read the keys of issuer '{issuer}'."),
+    "AADSTS90061": (
+        "issuer",
+        "Entra cannot reach issuer '{issuer}': its discovery document must be readable from the internet.",
+    ),
+    "AADSTS700211": ("issuer", "Entra finds no federated credential with issuer '{issuer}' on client '{client_id}'."),
+    "AADSTS700212": (
+        "audience",
+        "Entra finds no federated credential with audience '{audience}' on client '{client_id}'.",
+    ),
+    "AADSTS700213": (
+        "subject",
+        "Entra finds no federated credential with subject '{subject}' on client '{client_id}'.",
+    ),
+}
+
+
 def explain_refusal(code: str, claims: Claims, client_id: str, tenant_id: str) -> list[Finding]:
-    """What Entra's code means where everything that we can see matches."""
-    known = {
-        "AADSTS700016": Finding("client_id", f"Entra knows no client '{client_id}' in tenant '{tenant_id}': the identity was deleted, belongs to another tenant, or is too new."),
-        "AADSTS90002": Finding("tenant", f"Entra knows no tenant '{tenant_id}'."),
-        "AADSTS700024": Finding("clock", f"Entra holds the token to be outside its time of validity (until {_time(claims.expires)}): compare the clocks of the cluster and of Azure."),
-        "AADSTS700027": Finding("signature", f"The token's signature does not match the keys that issuer '{claims.issuer}' publishes: the cluster's signing keys were rotated a moment ago, or another cluster uses this issuer URL."),
-        "AADSTS50166": Finding("issuer", f"Entra could not read the keys of issuer '{claims.issuer}'."),
-        "AADSTS90061": Finding("issuer", f"Entra cannot reach issuer '{claims.issuer}': its discovery document must be readable from the internet."),
-        "AADSTS700211": Finding("issuer", f"Entra finds no federated credential with issuer '{claims.issuer}' on client '{client_id}'."),
-        "AADSTS700212": Finding("audience", f"Entra finds no federated credential with audience '{', '.join(claims.audiences)}' on client '{client_id}'."),
-        "AADSTS700213": Finding("subject", f"Entra finds no federated credential with subject '{claims.subject}' on client '{client_id}'."),
-    }
-    return [known[code]] if code in known else []
+    """What Entra's code means where everything that we can see matches; empty for a code that we do not know."""
+    if code not in _REFUSALS:
+        return []
+    field, template = _REFUSALS[code]
+    text = template.format(
+        client_id=client_id,
+        tenant_id=tenant_id,
+        issuer=claims.issuer,
+        subject=claims.subject,
+        audience=", ".join(claims.audiences),
+        expires=_time(claims.expires),
+    )
+    return [Finding(field, text)]
 
 
 def _mismatches(claims: Claims, trusted: FederatedCredential) -> list[Finding]:
     findings = []
     if trusted.issuer != claims.issuer:
-        findings.append(Finding("issuer", _issuer_text(claims.issuer, trusted)))
+        findings.append(_difference("issuer", trusted.name, trusted.issuer, claims.issuer))
     if trusted.subject != claims.subject:
-        findings.append(Finding("subject", f"Federated credential '{trusted.name}' trusts subject '{trusted.subject}', the token has '{claims.subject}'{_near(trusted.subject, claims.subject)}."))
+        findings.append(_difference("subject", trusted.name, trusted.subject, claims.subject))
     if not set(trusted.audiences) & set(claims.audiences):
         findings.append(
-            Finding("audience", f"Federated credential '{trusted.name}' trusts audience '{', '.join(trusted.audiences)}', the token has '{', '.join(claims.audiences)}'.")
+            _difference("audience", trusted.name, ", ".join(trusted.audiences), ", ".join(claims.audiences))
         )
     return findings
 
 
-def _issuer_text(issuer: str, trusted: FederatedCredential) -> str:
-    if trusted.issuer == issuer.rstrip("/"):
-        return f"Federated credential '{trusted.name}' has issuer '{trusted.issuer}' without the trailing slash; the token has '{issuer}'. Add the slash."
-    return f"Federated credential '{trusted.name}' trusts issuer '{trusted.issuer}', the token has '{issuer}'{_near(trusted.issuer, issuer)}."
+def _difference(field: str, credential: str, trusted: str, presented: str) -> Finding:
+    text = f"Federated credential '{credential}' trusts {field} '{trusted}', the token has '{presented}'"
+    return Finding(field, f"{text}{_likeness(trusted, presented)}.")
 
 
-def _near(trusted: str, presented: str) -> str:
+def _likeness(trusted: str, presented: str) -> str:
+    """The classic near misses, by name."""
+    if trusted == presented.rstrip("/"):
+        return ": the trailing slash is missing in the credential, add it"
     if trusted.strip() == presented:
-        return " (blanks at an end)"
+        return ": the credential has blanks at an end"
     if trusted.lower() == presented.lower():
-        return " (upper and lower case differ; Entra compares exactly)"
+        return ": upper and lower case differ, and Entra compares exactly"
     return ""
 
 

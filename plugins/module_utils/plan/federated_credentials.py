@@ -34,7 +34,9 @@ def plan_named(parent_id: str, observed: Sequence[FederatedCredential], wish: Fe
     :raises ConfigurationError: when another name holds the same issuer and subject, or the identity is full.
     """
     same_name = _by_name(observed).get(wish.name.lower())
-    twin = next((each for each in observed if _trust(each) == _trust(wish) and each.name.lower() != wish.name.lower()), None)
+    twin = next(
+        (each for each in observed if _trust(each) == _trust(wish) and each.name.lower() != wish.name.lower()), None
+    )
     if twin:
         raise ConfigurationError(
             f"Federated credential '{twin.name}' of this identity already has issuer '{wish.issuer}' and subject '{wish.subject}'; "
@@ -46,7 +48,9 @@ def plan_named(parent_id: str, observed: Sequence[FederatedCredential], wish: Fe
     return _correct(parent_id, same_name, wish)
 
 
-def plan_trusts(parent_id: str, observed: Sequence[FederatedCredential], wishes: Iterable[FederatedCredential]) -> list[Change]:
+def plan_trusts(
+    parent_id: str, observed: Sequence[FederatedCredential], wishes: Iterable[FederatedCredential]
+) -> list[Change]:
     """The changes so that each wished-for issuer and subject is trusted, under whatever name it already has.
 
     :raises ConfigurationError: when the identity would hold more credentials than the service allows.
@@ -67,7 +71,9 @@ def plan_trusts(parent_id: str, observed: Sequence[FederatedCredential], wishes:
     return changes
 
 
-def plan_removal(parent_id: str, observed: Sequence[FederatedCredential], wishes: Iterable[FederatedCredential]) -> list[Change]:
+def plan_removal(
+    parent_id: str, observed: Sequence[FederatedCredential], wishes: Iterable[FederatedCredential]
+) -> list[Change]:
     """Deletions of the credentials that trust the wishes' issuers and subjects; others stay."""
     unwanted = {_trust(wish) for wish in wishes}
     return [

@@ -31,7 +31,8 @@ def contains(observed: Any, wish: Any) -> bool:
     """Whether every value of the wish is there; the server may have added more (defaults, other owners' fields)."""
     if isinstance(wish, Mapping):
         return isinstance(observed, Mapping) and all(
-            contains(observed.get(name), value) if value is not None else observed.get(name) is None for name, value in wish.items()
+            contains(observed.get(name), value) if value is not None else observed.get(name) is None
+            for name, value in wish.items()
         )
     if isinstance(wish, Sequence) and not isinstance(wish, str):
         return (

@@ -14,7 +14,12 @@ from typing import Any
 from ..change import UNKNOWN, Change, State, States
 from ..errors import ConfigurationError
 from ..resources import role_assignment, user_assigned_identity
-from ..resources.federated_credential import DEFAULT_AUDIENCE, FederatedCredential, service_account_subject, validate_issuer
+from ..resources.federated_credential import (
+    DEFAULT_AUDIENCE,
+    FederatedCredential,
+    service_account_subject,
+    validate_issuer,
+)
 from ..resources.role_assignment import RoleAssignment, RoleGrant
 from ..resources.user_assigned_identity import IdentitySpec
 from .federated_credentials import credential_name, plan_removal, plan_trusts
@@ -58,7 +63,9 @@ class Observed:
     def states(self, identity_ids: Mapping[str, str]) -> States:
         states = States({state["id"]: state for state in self.identities.values()})
         for name, credentials in self.credentials.items():
-            states.update({each.state(identity_ids[name])["id"]: each.state(identity_ids[name]) for each in credentials})
+            states.update(
+                {each.state(identity_ids[name])["id"]: each.state(identity_ids[name]) for each in credentials}
+            )
         return states
 
 
@@ -94,7 +101,9 @@ def validate(wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, pred
     for wish in wishes:
         wish.identity.validate()
         if wish.identity.name.lower() in names:
-            raise ConfigurationError(f"identities: '{wish.identity.name}' is listed twice; put all its service accounts into one entry.")
+            raise ConfigurationError(
+                f"identities: '{wish.identity.name}' is listed twice; put all its service accounts into one entry."
+            )
         names.add(wish.identity.name.lower())
         for grant in wish.role_grants:
             grant.validate()
@@ -104,7 +113,9 @@ def validate(wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, pred
         if not (predicting and issuer == UNKNOWN):
             validate_issuer(issuer)
     if owners and not issuers:
-        raise ConfigurationError("issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster.")
+        raise ConfigurationError(
+            "issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster."
+        )
 
 
 def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: str) -> None:
@@ -164,7 +175,10 @@ def _absent_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed, de
     changes = _revocations(wish, found, observed)
     if delete_identities:  # takes its credentials with it
         return [*changes, Change.delete(wishes.identity_ids[name], found)]
-    return [*changes, *plan_removal(wishes.identity_ids[name], observed.credentials.get(name, ()), wishes.credentials(wish))]
+    return [
+        *changes,
+        *plan_removal(wishes.identity_ids[name], observed.credentials.get(name, ()), wishes.credentials(wish)),
+    ]
 
 
 def _revocations(wish: WorkloadIdentity, found: State, observed: Observed) -> list[Change]:

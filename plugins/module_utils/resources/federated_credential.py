@@ -76,7 +76,9 @@ def service_account_subject(namespace: str, name: str) -> str:
     :raises ConfigurationError: for names that Kubernetes does not allow.
     """
     if not _DNS_LABEL.fullmatch(namespace):
-        raise ConfigurationError(f"namespace '{namespace}': 1 to 63 lower-case letters, digits and hyphens are allowed.")
+        raise ConfigurationError(
+            f"namespace '{namespace}': 1 to 63 lower-case letters, digits and hyphens are allowed."
+        )
     if not _DNS_SUBDOMAIN.fullmatch(name):
         raise ConfigurationError(
             f"service account '{name}': 1 to 253 lower-case letters, digits, hyphens and dots are allowed, beginning and ending alphanumeric."
@@ -145,7 +147,9 @@ def _validate_name(name: str) -> None:
 
 def _validate_text(field: str, value: str) -> None:
     if not value or value != value.strip():
-        raise ConfigurationError(f"{field} '{value}' is empty or has blanks at an end; Entra compares it to the letter.")
+        raise ConfigurationError(
+            f"{field} '{value}' is empty or has blanks at an end; Entra compares it to the letter."
+        )
     if len(value) > _LONGEST:
         raise ConfigurationError(f"{field} has {len(value)} characters; the service allows {_LONGEST}.")
 
@@ -153,11 +157,15 @@ def _validate_text(field: str, value: str) -> None:
 def _validate_subject(subject: str) -> None:
     _validate_text("subject", subject)
     if "*" in subject:
-        raise ConfigurationError(f"subject '{subject}': wildcards are not supported; one credential is needed for each subject.")
+        raise ConfigurationError(
+            f"subject '{subject}': wildcards are not supported; one credential is needed for each subject."
+        )
     if subject.startswith(_SERVICE_ACCOUNT_PREFIX):
         parts = subject.removeprefix(_SERVICE_ACCOUNT_PREFIX).split(":")
         if len(parts) != 2:
-            raise ConfigurationError(f"subject '{subject}' can match no token; a ServiceAccount's is system:serviceaccount:<namespace>:<name>.")
+            raise ConfigurationError(
+                f"subject '{subject}' can match no token; a ServiceAccount's is system:serviceaccount:<namespace>:<name>."
+            )
         service_account_subject(*parts)
 
 

@@ -87,7 +87,9 @@ def diff(observed: State, spec: FeaturesSpec) -> Change | None:
             "set it to true; to stop trusting the cluster, delete the federated credentials that name its issuer."
         )
     if workload_identity and not issuer:
-        raise ConfigurationError(f"workload_identity: true needs the OIDC issuer of cluster '{name}', which is off: set oidc_issuer: true as well.")
+        raise ConfigurationError(
+            f"workload_identity: true needs the OIDC issuer of cluster '{name}', which is off: set oidc_issuer: true as well."
+        )
     after = {**observed, "oidc_issuer_enabled": issuer, "workload_identity_enabled": workload_identity}
     if issuer and not observed["oidc_issuer_enabled"]:
         after["oidc_issuer_url"] = UNKNOWN
@@ -103,7 +105,9 @@ def refuse_unusable(observed: State) -> None:
     """
     where = f"--resource-group {observed['resource_group']} --name {observed['name']}"
     if observed["power_state"] == "Stopped":
-        raise ConfigurationError(f"Cluster '{observed['name']}' is stopped; start it before changing its features: az aks start {where}")
+        raise ConfigurationError(
+            f"Cluster '{observed['name']}' is stopped; start it before changing its features: az aks start {where}"
+        )
     if observed["provisioning_state"] == "Failed":
         raise ConfigurationError(
             f"The last operation on cluster '{observed['name']}' failed (provisioning state Failed); "
@@ -127,7 +131,9 @@ def update(session: Session, resource_group: str, name: str, spec: FeaturesSpec,
             if not (_is_busy(error) or _is_lost_race(error)):
                 raise
             if deadline.over:
-                raise NotReady(f"Cluster '{name}' stayed busy for {deadline.elapsed:.0f} s; last answer: {error}") from error
+                raise NotReady(
+                    f"Cluster '{name}' stayed busy for {deadline.elapsed:.0f} s; last answer: {error}"
+                ) from error
             if _is_busy(error):
                 deadline.pause(BUSY_POLL_S)
 
@@ -142,7 +148,9 @@ def wait_until_settled(session: Session, resource_group: str, name: str, deadlin
         if seen in _SETTLED:
             return cluster
         if deadline.over:
-            raise NotReady(f"Cluster '{name}' was still in provisioning state '{seen}' after {deadline.elapsed:.0f} s; raise wait_timeout or try later.")
+            raise NotReady(
+                f"Cluster '{name}' was still in provisioning state '{seen}' after {deadline.elapsed:.0f} s; raise wait_timeout or try later."
+            )
         deadline.pause(BUSY_POLL_S)
 
 
@@ -175,7 +183,9 @@ def _changed(model: Any, spec: FeaturesSpec) -> Any:
     if spec.workload_identity is not None:
         properties.security_profile = properties.security_profile or models.ManagedClusterSecurityProfile()
         security = properties.security_profile
-        security.workload_identity = security.workload_identity or models.ManagedClusterSecurityProfileWorkloadIdentity()
+        security.workload_identity = (
+            security.workload_identity or models.ManagedClusterSecurityProfileWorkloadIdentity()
+        )
         security.workload_identity.enabled = spec.workload_identity
     return model
 

@@ -35,7 +35,9 @@ class RoleGrant:
 
     def validate(self) -> None:
         if not self.role.strip():
-            raise ConfigurationError(f"role_assignments: role is empty for scope '{self.scope}'; give a role's name or id.")
+            raise ConfigurationError(
+                f"role_assignments: role is empty for scope '{self.scope}'; give a role's name or id."
+            )
         if not self.scope.lower().startswith(("/subscriptions/", "/providers/microsoft.management/managementgroups/")):
             raise ConfigurationError(
                 f"role_assignments: scope '{self.scope}' is not an ARM id; expected /subscriptions/<id>[/resourceGroups/<group>[/providers/…]]."
@@ -66,7 +68,9 @@ class RoleAssignment:
 def predicted_state(grant: RoleGrant, definition_id: str, identity_id: str) -> State:
     """The state of an assignment that is to be made; its id is a stand-in, as a new identity's principal id is not known yet."""
     owner = identity_id.rsplit("/", 1)[-1]
-    return _state(f"{grant.scope.rstrip('/')}{_TYPE}{_guid(definition_id)} of {owner}", grant, definition_id, identity_id)
+    return _state(
+        f"{grant.scope.rstrip('/')}{_TYPE}{_guid(definition_id)} of {owner}", grant, definition_id, identity_id
+    )
 
 
 def list_at_scope(session: Session, scope: str) -> list[RoleAssignment]:
@@ -74,9 +78,9 @@ def list_at_scope(session: Session, scope: str) -> list[RoleAssignment]:
     with azure_errors(f"Listing the role assignments at '{scope}'"):
         found = session.authorization.role_assignments.list_for_scope(_unrooted(scope), filter="atScope()")
         return [
-            RoleAssignment(each.id, each.scope, each.role_definition_id, each.principal_id)
+            RoleAssignment(str(each.id), str(each.scope), str(each.role_definition_id), str(each.principal_id))
             for each in found
-            if key(each.scope) == key(scope)
+            if key(str(each.scope)) == key(scope)
         ]
 
 
@@ -88,10 +92,14 @@ def role_definition_id(session: Session, grant: RoleGrant) -> str:
     if "/" in grant.role:
         return grant.role
     if is_guid(grant.role):
-        return f"/subscriptions/{session.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{grant.role}"
+        return (
+            f"/subscriptions/{session.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{grant.role}"
+        )
     quoted = grant.role.replace("'", "''")
     with azure_errors(f"Looking up role '{grant.role}' at '{grant.scope}'"):
-        found = list(session.authorization.role_definitions.list(_unrooted(grant.scope), filter=f"roleName eq '{quoted}'"))
+        found = list(
+            session.authorization.role_definitions.list(_unrooted(grant.scope), filter=f"roleName eq '{quoted}'")
+        )
     if not found:
         raise ConfigurationError(
             f"role '{grant.role}' does not exist at scope '{grant.scope}'; 'az role definition list --query [].roleName' shows the names."

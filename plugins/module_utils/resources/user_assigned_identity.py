@@ -72,7 +72,9 @@ def read(session: Session, resource_group: str, name: str) -> State | None:
 def list_in_group(session: Session, resource_group: str) -> list[State]:
     """All identities of a resource group, page by page."""
     with azure_errors(f"Listing the identities in '{resource_group}'"):
-        return [_state(each) for each in session.identities.user_assigned_identities.list_by_resource_group(resource_group)]
+        return [
+            _state(each) for each in session.identities.user_assigned_identities.list_by_resource_group(resource_group)
+        ]
 
 
 def list_in_subscription(session: Session) -> list[State]:
