@@ -45,7 +45,11 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
     found = client.read(keys)
     if created_here_only:
         ours = {key: each for key, each in found.items() if is_created_here(each)}
-        found = {key: each for key, each in ours.items() if not (key.kind == "Namespace" and _holds_others(client, key.name, ours))}
+        found = {
+            key: each
+            for key, each in ours.items()
+            if not (key.kind == "Namespace" and _holds_others(client, key.name, ours))
+        }
     by_id = {str(key): key for key in keys}
     # What is in a namespace goes before the namespace.
     changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in found]

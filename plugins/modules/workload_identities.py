@@ -240,13 +240,14 @@ def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
 def plan(module: AnsibleModule) -> Plan:
     params = module.params
     identities = wanted(params)
-    validate(identities, params["issuers"], predicting=module.check_mode)
+    present = params["state"] == "present"
+    validate(identities, params["issuers"], present=present, predicting=module.check_mode)
     return make_plan(
         open_session(module),
         params["resource_group"],
         identities,
         params["issuers"],
-        present=params["state"] == "present",
+        present=present,
         delete_identities=params["delete_identities"],
     )
 

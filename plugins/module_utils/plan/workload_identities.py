@@ -91,8 +91,11 @@ class Wishes:
         ]
 
 
-def validate(wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, predicting: bool) -> None:
+def validate(
+    wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, present: bool, predicting: bool = False
+) -> None:
     """
+    :param present: whether the wishes are to be made; to take them away needs no issuer.
     :param predicting: accept an issuer that is not known yet (check mode).
     :raises ConfigurationError: for the first thing that cannot be; nothing has been asked of Azure yet.
     """
@@ -112,7 +115,7 @@ def validate(wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, pred
     for issuer in issuers:
         if not (predicting and issuer == UNKNOWN):
             validate_issuer(issuer)
-    if owners and not issuers:
+    if present and owners and not issuers:
         raise ConfigurationError(
             "issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster."
         )
