@@ -49,7 +49,9 @@ class Demo:
         run = self._play("site.yml")
         stage.promise(run.returncode == 0, "The cluster, the identity and the application are there.", run.output)
         changed = [task.title for task in run.changed]
-        stage.promise(changed == self._predicted, "It changed what check mode had said.", f"{changed} {self._predicted}")
+        stage.promise(
+            changed == self._predicted, "It changed what check mode had said.", f"{changed} {self._predicted}"
+        )
         proofs = run.result_of("workload_identity_check")["checks"]
         proven = bool(proofs) and all(proof["valid"] for proof in proofs)
         stage.promise(proven, "The ServiceAccount's token was exchanged for one of its identity.", str(proofs))
@@ -61,7 +63,9 @@ class Demo:
         pods = self._cluster.pods(_NAMESPACE)
         nodes = {pod.spec.node_name for pod in pods}
         on_virtual_node = all(pod.spec.node_selector == {"virtualization": "virtualnode2"} for pod in pods)
-        stage.promise(len(pods) == 2 and on_virtual_node, f"Both pods are on a virtual node: {', '.join(sorted(nodes))}.")
+        stage.promise(
+            len(pods) == 2 and on_virtual_node, f"Both pods are on a virtual node: {', '.join(sorted(nodes))}."
+        )
         containers = [container.name for pod in pods for container in pod.spec.containers]
         stage.promise(set(containers) == {_SERVICE_ACCOUNT}, "No kube-proxy beside them.", str(containers))
         for pod in pods:
@@ -92,7 +96,9 @@ class Demo:
 
     def repair(self) -> None:
         run = self._play("site.yml")
-        repaired = run.returncode == 0 and [task.action.rpartition(".")[2] for task in run.changed] == ["workload_identities"]
+        repaired = run.returncode == 0 and [task.action.rpartition(".")[2] for task in run.changed] == [
+            "workload_identities"
+        ]
         stage.promise(repaired, "site.yml put the subject right, changed nothing else, and proved it.", run.output)
 
     def tear_down(self) -> None:
@@ -118,7 +124,9 @@ class Demo:
 def _acts(directory: Path) -> None:
     with stage.step(1, "Start the lab: a simulator of Entra, ARM, AKS and Key Vault on this machine"):
         lab = Lab.start(directory / "lab")
-        stage.promise(bool(lab.environment["AZURE_CLOUD_ENVIRONMENT"]), "It answers, on loopback only, by TLS of its own CA.")
+        stage.promise(
+            bool(lab.environment["AZURE_CLOUD_ENVIRONMENT"]), "It answers, on loopback only, by TLS of its own CA."
+        )
     try:
         demo = Demo(lab, directory / "ansible")
         for number, (headline, act) in enumerate(
@@ -143,7 +151,9 @@ def perform() -> int:
     """0 if every promise held; else 1, after saying which one did not."""
     started = time.monotonic()
     stage.title("aks.virtual_nodes: identity-enabled pods on AKS virtual nodes, without kube-proxy")
-    stage.text("Everything below runs against a simulator on this machine. Nothing reaches Azure, and no second is an Azure second.")
+    stage.text(
+        "Everything below runs against a simulator on this machine: nothing reaches Azure, no figure is one of Azure's."
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="aks-virtual-nodes-demo-") as directory:
             _acts(Path(directory))

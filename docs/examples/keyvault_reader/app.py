@@ -37,8 +37,9 @@ class Settings:
         missing = [name for name in WEBHOOK_VARIABLES if not environment.get(name)]
         if missing:
             raise ValueError(
-                f"{', '.join(missing)} not set: the pod was not given a workload identity. Its template needs the label "
-                'azure.workload.identity/use: "true", and its ServiceAccount the annotation azure.workload.identity/client-id'
+                f"{', '.join(missing)} not set: the pod was not given a workload identity. Its template needs the "
+                'label azure.workload.identity/use: "true", and its ServiceAccount the annotation '
+                "azure.workload.identity/client-id"
             )
         try:
             interval = float(environment.get("READ_INTERVAL_SECONDS") or 60)

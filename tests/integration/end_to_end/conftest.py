@@ -63,9 +63,7 @@ def applications(lab: Lab) -> Callable[[int], list[dict[str, Any]]]:
                 "namespace": f"team-{number % 3}",
                 "identity": {
                     "name": f"id-app-{number}",
-                    "role_assignments": [
-                        {"role": "Key Vault Secrets User", "scope": lab.environment["LAB_VAULT_ID"]}
-                    ],
+                    "role_assignments": [{"role": "Key Vault Secrets User", "scope": lab.environment["LAB_VAULT_ID"]}],
                 },
                 "deployment": {
                     "image": "registry.example.com/idle:1",

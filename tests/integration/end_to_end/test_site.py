@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from harness.ansible_playbook import AnsiblePlaybook, PlaybookRun, TaskOutcome
 from harness.laboratory import REPOSITORY, Lab
 
@@ -53,7 +54,10 @@ def test_check_mode_on_an_empty_cloud_predicts_and_writes_nothing(
     run = play(ansible, "site.yml", site_variables, "--check", "--diff")
     assert run.returncode == 0, run.output
     assert [task.action.rpartition(".")[2] for task in run.changed] == [
-        "cluster_features", "workload_identities", "kubernetes_objects", "kubernetes_objects",
+        "cluster_features",
+        "workload_identities",
+        "kubernetes_objects",
+        "kubernetes_objects",
     ]
     assert all(differences(task) for task in run.changed), run.output
     assert quiet_lab.requests(), "the plan was made without reading anything"
