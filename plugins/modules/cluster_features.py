@@ -45,7 +45,7 @@ options:
 extends_documentation_fragment:
   - aks.virtual_nodes.azure
 requirements:
-  - azure-mgmt-containerservice >= 40.0.0
+  - azure-mgmt-containerservice >= 41.0.0
 attributes:
   check_mode:
     support: full
