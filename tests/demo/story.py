@@ -82,7 +82,7 @@ class Demo:
         stage.promise(not self._lab.writes(), "The lab's request log holds no write.", str(self._lab.writes()))
 
     def misspell(self) -> None:
-        target = {"identity": _IDENTITY, "namespace": _NAMESPACE}
+        target = {"identity": _IDENTITY, "application_namespace": _NAMESPACE}
         run = self._play("tests/demo/playbooks/wrong_subject.yml", target | {"service_account": _MISSPELT})
         stage.promise(run.returncode == 0, "Azure stores a wrong subject without a word.", run.output)
         run = self._play("tests/demo/playbooks/check.yml", target | {"service_account": _SERVICE_ACCOUNT})

@@ -46,7 +46,7 @@ def runs(ansible: AnsiblePlaybook, lab: Lab, site_variables: dict[str, Any]) -> 
     verbose = ["-vvv", "--diff"]
     made = play("playbooks/site.yml", {}, arguments=verbose)
     assert made.returncode == 0, made.output
-    crossed = {"identity": "id-keyvault-reader", "namespace": "greetings", "service_account": "default"}
+    crossed = {"identity": "id-keyvault-reader", "application_namespace": "greetings", "service_account": "default"}
     refused = play("tests/demo/playbooks/check.yml", crossed, arguments=verbose)
     assert refused.returncode != 0, refused.output
     wrong_secret = {"AZURE_SECRET": WRONG_SECRET, "AZURE_CLIENT_SECRET": WRONG_SECRET}
