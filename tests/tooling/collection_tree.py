@@ -5,8 +5,9 @@
 """Lay the collection out as Ansible wants it: ``ROOT/ansible_collections/aks/virtual_nodes``.
 
     python -m tooling.collection_tree link ROOT   a symbolic link to the working tree, for ansible-playbook
-    python -m tooling.collection_tree copy ROOT   a copy of what git knows or would add, for ansible-test and the
-                                                  artifact, with kubernetes.core beside it (ansible-test looks nowhere else)
+    python -m tooling.collection_tree copy ROOT   a copy of what git knows or would add, for ansible-test and the artifact
+
+Either has kubernetes.core beside it, because ansible-test looks nowhere else.
 """
 
 from __future__ import annotations
@@ -24,14 +25,10 @@ NEIGHBOUR = Path("ansible_collections", "kubernetes", "core")
 
 
 def link(root: Path) -> Path:
-    """Put the link in place; atomically, for several parts of ``make test`` do it at once."""
+    """Link to the working tree."""
     target = root / COLLECTION
-    if target.is_symlink() and target.resolve() == REPOSITORY:
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}-{os.getpid()}")
-    fresh.symlink_to(REPOSITORY, target_is_directory=True)
-    fresh.replace(target)
+    _link(target, REPOSITORY)
+    _link(root / NEIGHBOUR, _installed_neighbour())
     return target
 
 
@@ -48,10 +45,18 @@ def copy(root: Path) -> Path:
         shutil.copy2(source, destination, follow_symlinks=False)
     # A repository of its own: otherwise ansible-test asks the one around it, which ignores the directory build.
     subprocess.run(["git", "init", "--quiet", str(target)], check=True)
-    neighbour = root / NEIGHBOUR
-    neighbour.parent.mkdir(parents=True)
-    neighbour.symlink_to(_installed_collections() / "kubernetes" / "core", target_is_directory=True)
+    _link(root / NEIGHBOUR, _installed_neighbour())
     return target
+
+
+def _link(link: Path, target: Path) -> None:
+    """At once or not at all, for several parts of ``make test`` do it at the same time."""
+    if link.is_symlink() and link.resolve() == target.resolve():
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
+    fresh.symlink_to(target, target_is_directory=True)
+    fresh.replace(link)
 
 
 def _files() -> list[str]:
@@ -60,11 +65,11 @@ def _files() -> list[str]:
     return [name for name in listed.split("\0") if name]
 
 
-def _installed_collections() -> Path:
+def _installed_neighbour() -> Path:
     spec = importlib.util.find_spec("ansible_collections")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("The ansible package, which holds kubernetes.core, is not installed: run make venv.")
-    return Path(next(iter(spec.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)), *NEIGHBOUR.parts[1:])
 
 
 def main() -> None:

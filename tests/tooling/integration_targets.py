@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -116,7 +115,7 @@ def _command(target: str, directory: Path, settings: Settings) -> list[str]:
 def _ansible_environment(directory: Path) -> dict[str, str]:
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(BUILD / "collections"),
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(REPOSITORY / "tests" / "tooling" / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory / "ansible"),
         "ANSIBLE_INVENTORY": "localhost,",
         "ANSIBLE_NOCOLOR": "true",

@@ -117,6 +117,11 @@ _REFUSALS = {
         "The token's signature does not match the keys that issuer '{issuer}' publishes: "
         "the signing keys were rotated a moment ago, or another cluster uses this issuer URL.",
     ),
+    "AADSTS7000272": (
+        "signature",
+        "The token is signed with a key that issuer '{issuer}' does not publish: "
+        "the signing keys were rotated a moment ago, or another cluster uses this issuer URL.",
+    ),
     "AADSTS50166": ("issuer", "Entra could not read the keys of issuer '{issuer}'."),
     "AADSTS90061": (
         "issuer",

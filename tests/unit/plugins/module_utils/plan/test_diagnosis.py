@@ -87,6 +87,7 @@ def test_the_service_accounts_annotation_must_name_the_identity(annotated, found
     [
         ("AADSTS700016", "client_id"),
         ("AADSTS700027", "signature"),
+        ("AADSTS7000272", "signature"),
         ("AADSTS700024", "clock"),
         ("AADSTS90061", "issuer"),
     ],
