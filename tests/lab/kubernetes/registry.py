@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of object that the API server stores, and how discovery names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+STANDARD_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True)
+class Kind:
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    # Those that share the object: status and scale. TokenRequest and logs are handlers of their own.
+    subresources: tuple[str, ...] = ()
+
+    @cached_property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @cached_property
+    def qualified(self) -> str:
+        """As in error messages: C(pods), C(deployments.apps)."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
+
+
+def _core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, status: bool = False, all_: bool = False) -> Kind:
+    return Kind(
+        "", "v1", kind, plural, namespaced, _words(short), ("all",) if all_ else (), ("status",) if status else ()
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_WITH_SCALE = ("status", "scale")
+
+KINDS: tuple[Kind, ...] = (
+    _core("Namespace", "namespaces", "ns", namespaced=False, status=True),
+    _core("Node", "nodes", "no", namespaced=False, status=True),
+    _core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, status=True),
+    _core("ConfigMap", "configmaps", "cm"),
+    _core("Endpoints", "endpoints", "ep"),
+    _core("Event", "events", "ev"),
+    _core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", status=True),
+    _core("Pod", "pods", "po", status=True, all_=True),
+    _core("ResourceQuota", "resourcequotas", "quota", status=True),
+    _core("LimitRange", "limitranges", "limits"),
+    _core("Secret", "secrets"),
+    _core("Service", "services", "svc", status=True, all_=True),
+    _core("ServiceAccount", "serviceaccounts", "sa"),
+    Kind("apps", "v1", "DaemonSet", "daemonsets", True, ("ds",), ("all",), ("status",)),
+    Kind("apps", "v1", "Deployment", "deployments", True, ("deploy",), ("all",), _WITH_SCALE),
+    Kind("apps", "v1", "ReplicaSet", "replicasets", True, ("rs",), ("all",), _WITH_SCALE),
+    Kind("apps", "v1", "StatefulSet", "statefulsets", True, ("sts",), ("all",), _WITH_SCALE),
+    Kind("batch", "v1", "CronJob", "cronjobs", True, ("cj",), ("all",), ("status",)),
+    Kind("batch", "v1", "Job", "jobs", True, (), ("all",), ("status",)),
+    Kind("coordination.k8s.io", "v1", "Lease", "leases", True),
+    Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", True),
+    Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), (), ("status",)),
+    Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False),
+    Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False),
+    Kind("rbac.authorization.k8s.io", "v1", "Role", "roles", True),
+    Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", True),
+)
+
+_BY_PLURAL = {(each.group, each.version, each.plural): each for each in KINDS}
+_BY_KIND = {(each.api_version, each.kind): each for each in KINDS}
+
+
+def by_plural(group: str, version: str, plural: str) -> Kind | None:
+    return _BY_PLURAL.get((group, version, plural))
+
+
+def by_kind(api_version: str, kind: str) -> Kind | None:
+    return _BY_KIND.get((api_version, kind))
+
+
+def known(api_version: str, kind: str) -> Kind:
+    """A kind that the lab itself names; KeyError is a mistake in the lab."""
+    return _BY_KIND[(api_version, kind)]
+
+
+NAMESPACE = known("v1", "Namespace")
+NODE = known("v1", "Node")
+POD = known("v1", "Pod")
+SERVICE = known("v1", "Service")
+SERVICE_ACCOUNT = known("v1", "ServiceAccount")
+CONFIG_MAP = known("v1", "ConfigMap")
+EVENT = known("v1", "Event")
+DEPLOYMENT = known("apps/v1", "Deployment")
+REPLICA_SET = known("apps/v1", "ReplicaSet")
