@@ -185,4 +185,5 @@ class Store:
 
 
 def _holds(item: Object) -> bool:
-    return bool(item["metadata"].get("finalizers"))
+    # A namespace has finalizers in its spec as well.
+    return bool(item["metadata"].get("finalizers") or (item.get("spec") or {}).get("finalizers"))

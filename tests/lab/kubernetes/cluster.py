@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Kubernetes side has to know of the cluster and of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class ClusterSettings:
+    """
+    :ivar oidc_issuer: whether tokens name the public issuer; AKS switches it on and never off.
+    :ivar workload_identity: whether the webhook is installed.
+    :ivar issuer_url: the public issuer, with its trailing slash.
+    :ivar authority_host: Entra's base URL, which the webhook gives to pods.
+    :ivar api_server_url: the API server, which is the issuer until the public one is switched on.
+    :ivar pod_environment: what a process on a virtual node is given beside the environment of its container.
+    :ivar applications: image name to the Python file that is run for it.
+    :ivar python: the interpreter for those files.
+    :ivar directory: where the processes' private directories are made.
+    """
+
+    issuer_url: str
+    tenant_id: str
+    authority_host: str
+    api_server_url: str
+    ca_pem: str
+    directory: Path
+    python: str
+    oidc_issuer: bool = False
+    workload_identity: bool = False
+    service_host: str = "10.0.0.1"
+    pod_environment: dict[str, str] = field(default_factory=dict)
+    applications: dict[str, Path] = field(default_factory=dict)
+    virtual_nodes: int = 1
+    pod_start_seconds: float = 1.0
+
+    @property
+    def token_issuer(self) -> str:
+        """The issuer that tokens name."""
+        return self.issuer_url if self.oidc_issuer else self.api_server_url
