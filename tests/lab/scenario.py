@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lab holds at its start, and how slow its services are."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+def _guid() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    :ivar operator_client_id: the service principal that the lab's environment signs in as; it owns the subscription.
+    :ivar cluster: a JSON merge patch of the cluster's body, C({"properties": {"powerState": {"code": "Stopped"}}}).
+    :ivar credential_propagation_seconds: how long Entra keeps to what a federated credential said before a write.
+    :ivar principal_replication_seconds: how long a new identity is unknown to role assignments.
+    :ivar cluster_update_seconds: how long an update of the cluster takes.
+    :ivar credential_write_seconds: how long a write of a federated credential excludes others on its identity.
+    :ivar page_size: how many items a list of ARM's holds on each page.
+    :ivar pod_start_seconds: how long a virtual node takes to start a pod.
+    """
+
+    tenant_id: str = field(default_factory=_guid)
+    subscription_id: str = field(default_factory=_guid)
+    operator_client_id: str = field(default_factory=_guid)
+    resource_group: str = "rg-lab"
+    location: str = "westeurope"
+    cluster_name: str = "aks-lab"
+    vault_name: str = "kv-lab"
+    secret_name: str = "greeting"
+    secret_value: str = "Hello from the lab's vault"
+    image: str = "registry.example.com/keyvault-reader:1"
+    cluster: dict[str, Any] = field(default_factory=dict)
+    credential_propagation_seconds: float = 1.0
+    principal_replication_seconds: float = 1.0
+    cluster_update_seconds: float = 2.0
+    credential_write_seconds: float = 0.02
+    page_size: int = 20
+    virtual_nodes: int = 2
+    pod_start_seconds: float = 1.0
+
+    @property
+    def group_id(self) -> str:
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
+    @property
+    def vault_id(self) -> str:
+        return f"{self.group_id}/providers/Microsoft.KeyVault/vaults/{self.vault_name}"
+
+    @property
+    def cluster_id(self) -> str:
+        return f"{self.group_id}/providers/Microsoft.ContainerService/managedClusters/{self.cluster_name}"
+
+
+def load(file: Path | None) -> Scenario:
+    """
+    :param file: a JSON object with some of the fields of C(Scenario).
+    """
+    given = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    unknown = set(given) - {each.name for each in fields(Scenario)}
+    if unknown:
+        raise SystemExit(f"{file}: a scenario has no {', '.join(sorted(unknown))}.")
+    return Scenario(**given)
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """A JSON merge patch (RFC 7396) applied to a copy."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
