@@ -101,7 +101,14 @@ class Store:
         metadata = changed["metadata"]
         old = self.get(kind, metadata.get("namespace", ""), metadata["name"])
         fresh = copy.deepcopy(changed)
-        kept = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "generation")
+        kept = (
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "resourceVersion",
+            "generation",
+        )
         for field in kept:
             fresh["metadata"].pop(field, None)
             if field in old["metadata"]:
@@ -110,7 +117,7 @@ class Store:
             return old
         if "generation" in old["metadata"] and fresh.get("spec") != old.get("spec"):
             fresh["metadata"]["generation"] += 1
-        if "deletionTimestamp" in fresh["metadata"] and not _holds(fresh):
+        if "deletionTimestamp" in fresh["metadata"] and not _holds(fresh) and not _grace_left(fresh):
             return self._remove(kind, fresh, old)
         return self._put("MODIFIED", kind, fresh, old)
 
@@ -128,10 +135,14 @@ class Store:
         old = self.get(kind, namespace, name)
         if not _holds(old) and not grace_seconds:
             return self._remove(kind, old, old)
-        if "deletionTimestamp" in old["metadata"]:
-            return old
         marked = copy.deepcopy(old)
-        marked["metadata"] |= {"deletionTimestamp": now(), "deletionGracePeriodSeconds": grace_seconds}
+        if "deletionTimestamp" in old["metadata"]:
+            # A second deletion can only shorten the grace period.
+            if _grace_left(old) <= grace_seconds:
+                return old
+        else:
+            marked["metadata"]["deletionTimestamp"] = now()
+        marked["metadata"]["deletionGracePeriodSeconds"] = grace_seconds
         return self._put("MODIFIED", kind, marked, old)
 
     def _put(self, event: str, kind: Kind, item: Object, old: Object | None) -> Object:
@@ -182,6 +193,10 @@ class Store:
                     yield event
         finally:
             self._watchers.discard(queue)
+
+
+def _grace_left(item: Object) -> int:
+    return int(item["metadata"].get("deletionGracePeriodSeconds") or 0)
 
 
 def _holds(item: Object) -> bool:
