@@ -28,6 +28,11 @@ class Record:
 
 @dataclass
 class Cloud:
+    """
+    :ivar busy: keys of resources that a write is holding.
+    """
+
+    busy: set[str] = field(default_factory=set)
     _records: dict[str, Record] = field(default_factory=dict)
 
     def find(self, resource_id: str) -> Body | None:
