@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.kubernetes.registry import Kind
@@ -43,7 +43,7 @@ def table(
     """
     columns, cells = _PRINTERS.get((kind.group, kind.kind), _DEFAULT)
     if list_metadata is None:
-        list_metadata = {"resourceVersion": each["metadata"].get("resourceVersion", "") for each in items[:1]}
+        list_metadata = {"resourceVersion": items[0]["metadata"].get("resourceVersion", "")} if items else {}
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -95,15 +95,10 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large}{large_unit}" + (f"{small}{small_unit}" if small else "")
 
 
-def _parsed(timestamp: str) -> datetime:
-    # Python 3.10 and older know no "Z"; micro times have a fraction, which it knows.
-    return datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-
-
 def _since(timestamp: str | None) -> str:
     if not timestamp:
         return "<unknown>"
-    return human_duration((datetime.now(timezone.utc) - _parsed(timestamp)).total_seconds())
+    return human_duration((datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
 
 
 def _age(item: Object) -> str:
@@ -369,7 +364,7 @@ def _job_duration(status: dict[str, Any]) -> str:
         return ""
     if not completed:
         return _since(started)
-    return human_duration((_parsed(completed) - _parsed(started)).total_seconds())
+    return human_duration((datetime.fromisoformat(completed) - datetime.fromisoformat(started)).total_seconds())
 
 
 def _cron_job(item: Object) -> Cells:
