@@ -70,11 +70,18 @@ class GarbageCollector:
             self._drop_owners(dependent, {owner["metadata"]["uid"]})
 
     def _delete_dependents_first(self, reference: Reference, owner: Object) -> None:
-        dependents = self._index.owned(owner["metadata"]["uid"])
-        for dependent in dependents:
+        for dependent in self._index.owned(owner["metadata"]["uid"]):
+            self._wait_for_dependents(dependent)
             delete(self._store, dependent)
         if not self._index.owned(owner["metadata"]["uid"]):
             self._take_finalizer(reference, FOREGROUND)
+
+    def _wait_for_dependents(self, reference: Reference) -> None:
+        item = self._store.find(*reference)
+        if item is None or "deletionTimestamp" in item["metadata"] or not self._index.owned(item["metadata"]["uid"]):
+            return
+        with self._store.changing(*reference) as working:
+            working["metadata"]["finalizers"] = [*(working["metadata"].get("finalizers") or []), FOREGROUND]
 
     def _follow_owners(self, reference: Reference, item: Object) -> None:
         owners = item["metadata"].get("ownerReferences") or []

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ReplicaSet controller: as many pods as are wanted."""
+
+from __future__ import annotations
+
+import copy
+
+from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.errors import StatusError
+from lab.kubernetes.garbage import delete
+from lab.kubernetes.index import Index, Reference, controller_of
+from lab.kubernetes.pods import (
+    available_in,
+    is_active,
+    is_ready,
+    owner_reference,
+    selects,
+    set_condition,
+    without_condition,
+)
+from lab.kubernetes.recorder import Recorder
+from lab.kubernetes.registry import POD, REPLICA_SET
+from lab.kubernetes.store import Event, Object, Store
+from lab.kubernetes.work_queue import WorkQueue
+
+COMPONENT = "replicaset-controller"
+# So many pods at a time, so that nobody waits for a large ReplicaSet.
+BURST = 25
+# What happens to many pods at once is counted once.
+COUNT_AGAIN_SECONDS = 0.05
+
+
+class ReplicaSets:
+    def __init__(self, store: Store, settings: ClusterSettings, index: Index, recorder: Recorder) -> None:
+        self._store = store
+        self._settings = settings
+        self._index = index
+        self._recorder = recorder
+        self.queue = WorkQueue(self._reconcile)
+
+    def start(self) -> None:
+        for item in self._store.list(REPLICA_SET):
+            self.queue.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+
+    def follow(self, event: Event) -> None:
+        if event.kind is REPLICA_SET:
+            self.queue.add((event.namespace, event.object["metadata"]["name"]))
+        elif event.kind is POD:
+            owner = controller_of(event.object)
+            if owner and owner["kind"] == "ReplicaSet":
+                self.queue.add_after((event.namespace, owner["name"]), COUNT_AGAIN_SECONDS)
+
+    def _reconcile(self, key: tuple[str, str]) -> None:
+        replica_set = self._store.find(REPLICA_SET, *key)
+        if replica_set is None:
+            return
+        failure = None
+        if "deletionTimestamp" not in replica_set["metadata"]:
+            self._adopt(replica_set)
+            failure = self._scale(replica_set)
+        self._write_status(key, failure)
+        if failure is not None:
+            raise failure
+
+    def _pods(self, replica_set: Object) -> list[Object]:
+        return [pod for pod in self._index.owned_objects(POD, replica_set["metadata"]["uid"]) if is_active(pod)]
+
+    def _adopt(self, replica_set: Object) -> None:
+        namespace = replica_set["metadata"]["namespace"]
+        for pod in self._index.orphans(POD, namespace):
+            if is_active(pod) and selects(replica_set["spec"].get("selector"), pod):
+                with self._store.changing(POD, namespace, pod["metadata"]["name"]) as adopted:
+                    others = adopted["metadata"].get("ownerReferences") or []
+                    adopted["metadata"]["ownerReferences"] = [*others, owner_reference(REPLICA_SET, replica_set)]
+
+    def _scale(self, replica_set: Object) -> StatusError | None:
+        pods = self._pods(replica_set)
+        missing = replica_set["spec"].get("replicas", 1) - len(pods)
+        if missing < 0:
+            self._delete(replica_set, sorted(pods, key=_usefulness)[:-missing])
+        try:
+            for _ in range(min(missing, BURST)):
+                self._create(replica_set)
+        except StatusError as error:
+            self._record(replica_set, "Warning", "FailedCreate", f"Error creating: {error}")
+            return error
+        if missing > BURST:
+            self.queue.add((replica_set["metadata"]["namespace"], replica_set["metadata"]["name"]))
+        return None
+
+    def _create(self, replica_set: Object) -> None:
+        template = copy.deepcopy(replica_set["spec"]["template"])
+        metadata = template.get("metadata") or {}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "generateName": f"{replica_set['metadata']['name']}-",
+                "namespace": replica_set["metadata"]["namespace"],
+                **{field: metadata[field] for field in ("labels", "annotations", "finalizers") if metadata.get(field)},
+                "ownerReferences": [owner_reference(REPLICA_SET, replica_set)],
+            },
+            "spec": template["spec"],
+        }
+        created = self._store.create(POD, pod)
+        self._record(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
+
+    def _delete(self, replica_set: Object, pods: list[Object]) -> None:
+        for pod in pods:
+            delete(self._store, Reference.to(POD, pod))
+            self._record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+
+    def _record(self, replica_set: Object, type_: str, reason: str, message: str) -> None:
+        self._recorder.record(REPLICA_SET, replica_set, type_, reason, message, COMPONENT)
+
+    def _write_status(self, key: tuple[str, str], failure: StatusError | None) -> None:
+        with self._store.changing(REPLICA_SET, *key) as replica_set:
+            if replica_set is None:
+                return
+            pods = self._pods(replica_set)
+            waits = [available_in(pod, replica_set["spec"].get("minReadySeconds", 0)) for pod in pods]
+            template_labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+            counts = {
+                "replicas": len(pods),
+                "fullyLabeledReplicas": sum(
+                    template_labels.items() <= (pod["metadata"].get("labels") or {}).items() for pod in pods
+                ),
+                "readyReplicas": sum(is_ready(pod) for pod in pods),
+                "availableReplicas": waits.count(0.0),
+            }
+            conditions = _conditions(replica_set, failure, len(pods))
+            replica_set["status"] = {
+                # The API leaves out what is none, but for replicas.
+                **{field: count for field, count in counts.items() if count or field == "replicas"},
+                "observedGeneration": replica_set["metadata"].get("generation", 1),
+                **({"conditions": conditions} if conditions else {}),
+            }
+        soonest = min((wait for wait in waits if wait), default=None)
+        if soonest is not None:
+            self.queue.add_after(key, soonest)
+
+
+def _conditions(replica_set: Object, failure: StatusError | None, pods: int) -> list[Object]:
+    conditions = (replica_set.get("status") or {}).get("conditions") or []
+    if failure is not None:
+        failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
+        return set_condition(conditions, failed)
+    if pods >= replica_set["spec"].get("replicas", 1):
+        return without_condition(conditions, "ReplicaFailure")
+    return conditions
+
+
+def _usefulness(pod: Object) -> tuple:
+    """Those that go first: without a node, pending, not ready, the youngest."""
+    phase = (pod.get("status") or {}).get("phase")
+    return bool(pod["spec"].get("nodeName")), phase == "Running", is_ready(pod), _older_last(pod)
+
+
+def _older_last(pod: Object) -> int:
+    # Time stamps have whole seconds; resource versions would change with every status.
+    return -int("".join(filter(str.isdigit, pod["metadata"]["creationTimestamp"])))
