@@ -31,16 +31,21 @@ _TIME = f"{_META}.Time"
 _MICRO_TIME = f"{_META}.MicroTime"
 _FIELDS = f"{_META}.FieldsV1"
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # The client's types say string, int and datetime where the API has types of its own.
-_QUANTITIES = frozenset(
+_QUANTITIES = _words(
     "allocatable allocatedResources capacity default defaultRequest divisor hard limits max maxLimitRequestRatio min "
-    "overhead requests sizeLimit used".split()
+    "overhead requests sizeLimit used"
 )
-_MICRO_TIMES = frozenset("acquireTime eventTime lastObservedTime renewTime".split())
-_INT64 = frozenset(
+_MICRO_TIMES = _words("acquireTime eventTime lastObservedTime renewTime")
+_INT64 = _words(
     "activeDeadlineSeconds deletionGracePeriodSeconds expirationSeconds fsGroup generation gracePeriodSeconds "
     "observedGeneration remainingItemCount runAsGroup runAsUser sizeBytes supplementalGroups "
-    "terminationGracePeriodSeconds tolerationSeconds".split()
+    "terminationGracePeriodSeconds tolerationSeconds"
 )
 
 # How lists and maps are merged
@@ -147,15 +152,15 @@ _MERGING: dict[tuple[str, str], Schema] = {
 # The containers that are started on demand have the lists of the others.
 _MERGING |= {("EphemeralContainer", field): how for (owner, field), how in _MERGING.items() if owner == "Container"}
 
-_ATOMIC_STRUCTURES = frozenset(
+_ATOMIC_STRUCTURES = _words(
     "ConfigMapKeySelector EndpointAddress EndpointPort LabelSelector LocalObjectReference NodeSelector "
     "NodeSelectorTerm ObjectFieldSelector ObjectReference OwnerReference ResourceFieldSelector RoleRef ScopeSelector "
-    "ScopedResourceSelectorRequirement SecretKeySelector SecretReference Subject TypedLocalObjectReference".split()
+    "ScopedResourceSelectorRequirement SecretKeySelector SecretReference Subject TypedLocalObjectReference"
 )
 
 # Models
 
-_VERSION_PREFIX = re.compile(r"^(?:[A-Z][a-z]+)??V\d+(?=[A-Z])")
+_VERSION_PREFIX = re.compile(r"^(?:[A-Z][a-z]+)??V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
 # List[X] and Dict[str, X] in today's client, list[X] and dict(str, X) in older ones.
 _LIST = re.compile(r"^[Ll]ist\[(.*)\]$")
 _DICT = re.compile(r"^[Dd]ict[\[(]str, (.*)[\])]$")
@@ -277,22 +282,29 @@ def _type(dialect: _Dialect, text: str, field: str) -> Schema:
     }[text].copy()
 
 
+def _described(model: Any) -> str:
+    """Descriptions, and what is required, are known of today's client only: older ones have no C(model_fields)."""
+    if not hasattr(model, "model_fields"):
+        return ""
+    return " ".join((model.__doc__ or "").partition("Attributes:")[0].split())
+
+
 def _schema(dialect: _Dialect, name: str) -> Schema:
     model = _model(name)
     plain_name = _VERSION_PREFIX.sub("", name)
-    # Descriptions and what is required are known of today's client only.
     documented = getattr(model, "model_fields", {})
     properties, required = {}, []
     for attribute, text in model.openapi_types.items():
         field = model.attribute_map[attribute]
         known = documented.get(attribute)
         properties[field] = _type(dialect, text, field) | _MERGING.get((plain_name, field), {})
-        if known is not None and known.description:
-            properties[field]["description"] = known.description
+        # The client has no words for a field whose type is a model: those of the model are better than none.
+        if description := (known and known.description) or _described(_model(text)):
+            properties[field]["description"] = description
         if known is not None and known.is_required():
             required.append(field)
     schema: Schema = {"type": "object", "properties": properties}
-    if documented and (description := (model.__doc__ or "").partition("Attributes:")[0].strip()):
+    if description := _described(model):
         schema["description"] = description
     if required:
         schema["required"] = sorted(required)
