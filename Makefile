@@ -83,11 +83,11 @@ endif
 
 .PHONY: test-end-to-end
 test-end-to-end: collection ## The playbooks on the lab: predictions, drift, bad input, secrets
-	@PYTHONPATH=tests $(bin)/python -m pytest $(pytest_options) tests/integration/end_to_end
+	@PYTHONPATH=tests $(bin)/python -m pytest tests/integration/end_to_end
 
 .PHONY: test-clients
 test-clients: venv venv-az ## The recipe by the real az and kubectl, and the playbooks after and before it
-	@PYTHONPATH=tests AZ=build/venv-az/bin/az $(bin)/python -m pytest $(pytest_options) tests/clients
+	@PYTHONPATH=tests AZ=build/venv-az/bin/az $(bin)/python -m pytest tests/clients
 
 .PHONY: test-molecule
 test-molecule: collection ## The molecule scenario, with its idempotence step

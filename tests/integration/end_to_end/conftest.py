@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +15,10 @@ import pytest
 # The directory tests/, where the packages harness and lab are.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.ansible_playbook import AnsiblePlaybook
-from harness.laboratory import Lab, running_lab
+from harness.fixtures import ansible, lab, quiet_lab, site_variables
+from harness.laboratory import Lab
 
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ansible(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> AnsiblePlaybook:
-    return AnsiblePlaybook(tmp_path_factory.mktemp("ansible"), lab.environment)
-
-
-@pytest.fixture
-def quiet_lab(lab: Lab) -> Lab:
-    """The lab with an empty request log and without faults."""
-    lab.forget_requests()
-    lab.forget_faults()
-    return lab
-
-
-@pytest.fixture(scope="module")
-def site_variables(lab: Lab) -> dict[str, Any]:
-    """What docs/examples/applications.yml leaves to the user."""
-    environment = lab.environment
-    return {
-        "resource_group": environment["LAB_RESOURCE_GROUP"],
-        "cluster_name": environment["LAB_CLUSTER"],
-        "key_vault_url": environment["LAB_VAULT_URL"],
-        "key_vault_id": environment["LAB_VAULT_ID"],
-        "keyvault_reader_image": environment["LAB_IMAGE"],
-    }
+__all__ = ["ansible", "applications", "lab", "quiet_lab", "site_variables"]
 
 
 @pytest.fixture(scope="module")
