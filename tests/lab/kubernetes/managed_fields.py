@@ -207,7 +207,9 @@ def _configuration(kind: Kind, applied: Object) -> Object:
     problems = field_sets.problems(config, field_sets.shape_of(kind))
     if problems:
         said = problems[0] if len(problems) == 1 else "\n  ".join(["errors:", *problems])
-        named = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.kind}"
+        named = (
+            f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.group}/{kind.version}, Kind={kind.kind}"
+        )
         raise StatusError(500, "", f"failed to create typed patch object ({named}): {said}")
     return config
 
