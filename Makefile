@@ -99,6 +99,7 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 .PHONY: lint-python
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
+	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
 	@cd build/collections && MYPYPATH=. ../../$(bin)/mypy --config-file ../../pyproject.toml \
 		-p ansible_collections.aks.virtual_nodes.plugins.module_utils
 

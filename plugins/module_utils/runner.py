@@ -14,8 +14,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .arm import options
 from .arm.session import Session
-from .errors import AzureError, KubernetesError, VirtualNodesError
 from .change import Change
+from .errors import AzureError, KubernetesError, VirtualNodesError
 from .plan.plan import Outcome, Plan, execute, predict
 
 # Top-level package of an import -> the name to install.

@@ -58,7 +58,9 @@ def deployment(environment: dict[str, str]) -> dict[str, Any]:
                 "spec": {
                     "serviceAccountName": ACCOUNT,
                     "nodeSelector": {"virtualization": "virtualnode2"},
-                    "tolerations": [{"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"}],
+                    "tolerations": [
+                        {"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"}
+                    ],
                     "containers": [
                         {
                             "name": ACCOUNT,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -176,7 +176,7 @@ class Entra:
 
 def _refusal(refused: Refused) -> web.Response:
     trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
-    moment = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+    moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     body: dict[str, Any] = {
         "error": refused.error,
         "error_description": f"AADSTS{refused.number}: {refused} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}",

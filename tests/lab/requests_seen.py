@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -32,7 +32,7 @@ class RequestLog:
         asks = question is not None and question.search(request.path) is not None
         self._entries.append(
             {
-                "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "service": service,
                 "method": request.method,
                 "path": request.path,

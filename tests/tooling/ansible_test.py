@@ -41,7 +41,11 @@ def sanity(tree: Path, arguments: Sequence[str]) -> int:
 def _prime(tree: Path, command: Sequence[str]) -> None:
     """Make the virtual environments of the tests; hundreds of lines of pip are shown only if that fails."""
     primed = subprocess.run(
-        [ANSIBLE_TEST, *command, "--prime-venvs"], cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        [ANSIBLE_TEST, *command, "--prime-venvs"],
+        cwd=tree,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if primed.returncode:
         sys.stderr.buffer.write(primed.stdout)

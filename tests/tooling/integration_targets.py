@@ -153,7 +153,9 @@ def main() -> int:
     known = all_targets()
     unknown = set(arguments.targets) - set(known)
     if unknown or not known:
-        parser.error(f"no such integration target: {', '.join(sorted(unknown))}; there are: {', '.join(known) or 'none'}")
+        parser.error(
+            f"no such integration target: {', '.join(sorted(unknown))}; there are: {', '.join(known) or 'none'}"
+        )
     if arguments.kubeconfig and not arguments.kubeconfig.is_file():
         parser.error(f"there is no kubeconfig {arguments.kubeconfig}")
     (BUILD / "integration").mkdir(parents=True, exist_ok=True)

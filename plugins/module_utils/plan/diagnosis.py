@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -114,13 +114,17 @@ _REFUSALS = {
     ),
     "AADSTS700027": (
         "signature",
-        "The token's signature does not match the keys that issuer '{issuer}' publishes: "
-        "the signing keys were rotated a moment ago, or another cluster uses this issuer URL.",
+        (
+            "The token's signature does not match the keys that issuer '{issuer}' publishes: "
+            "the signing keys were rotated a moment ago, or another cluster uses this issuer URL."
+        ),
     ),
     "AADSTS7000272": (
         "signature",
-        "The token is signed with a key that issuer '{issuer}' does not publish: "
-        "the signing keys were rotated a moment ago, or another cluster uses this issuer URL.",
+        (
+            "The token is signed with a key that issuer '{issuer}' does not publish: "
+            "the signing keys were rotated a moment ago, or another cluster uses this issuer URL."
+        ),
     ),
     "AADSTS50166": ("issuer", "Entra could not read the keys of issuer '{issuer}'."),
     "AADSTS90061": (
@@ -190,4 +194,4 @@ def _distance(findings: Sequence[Finding]) -> tuple[int, int]:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

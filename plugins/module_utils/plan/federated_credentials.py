@@ -10,9 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
+from ..change import Change
 from ..errors import ConfigurationError
 from ..resources.federated_credential import CREDENTIALS_PER_IDENTITY, FederatedCredential, credential_id
-from ..change import Change
 
 _LONGEST_NAME = 120
 _UNSAFE = re.compile(r"[^a-zA-Z0-9-]")

@@ -55,7 +55,7 @@ def shown(manifest: Manifest) -> dict[str, Any]:
     if manifest.get("kind") == "Secret":
         for field in ("data", "stringData"):
             if field in view:
-                view[field] = {name: "(hidden)" for name in view[field]}
+                view[field] = dict.fromkeys(view[field], "(hidden)")
     return view
 
 

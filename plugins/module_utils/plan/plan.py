@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import VirtualNodesError
 from ..change import Action, Change, State, States
+from ..errors import VirtualNodesError
 
 # Writes one change and returns the state that the service then reports (None after a deletion). It may look up in the
 # states what an earlier change of its chain produced, such as the principal id of a new identity.

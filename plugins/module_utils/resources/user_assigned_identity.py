@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..arm.errors import azure_errors
 from ..arm.resource_id import ResourceId, provider_id
-from ..errors import AzureError, ConfigurationError
 from ..change import UNKNOWN, Action, Change, State
+from ..errors import AzureError, ConfigurationError
 
 if TYPE_CHECKING:
     from ..arm.session import Session

@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.access_tokens import Principal
@@ -94,7 +94,7 @@ def assign(cloud: Cloud, scope: str, role: Role, principal_id: str, subscription
     """Store an assignment."""
     name = name or str(uuid.uuid4())
     definition = f"/subscriptions/{subscription_id}/providers/{_DEFINITIONS}/{role.guid}"
-    moment = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
     body = {
         "properties": {
             "roleDefinitionId": definition,

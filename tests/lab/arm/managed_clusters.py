@@ -14,7 +14,7 @@ import copy
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.arm import errors
@@ -228,4 +228,4 @@ def _replaced(cluster: Body, given: dict[str, Any]) -> Body:
 
 
 def _moment() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

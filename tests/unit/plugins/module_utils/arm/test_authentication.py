@@ -71,7 +71,7 @@ def test_the_profile_comes_after_the_environment(empty_home):
 def test_a_missing_profile_is_named_with_those_that_exist(empty_home):
     write_profile(empty_home, "[production]\nclient_id=c\nsecret=s\ntenant=t\n")
 
-    with pytest.raises(ConfigurationError, match="profile 'test' .* it has: production"):
+    with pytest.raises(ConfigurationError, match=r"profile 'test' .* it has: production"):
         options.resolve({"profile": "test"}, {})
 
 

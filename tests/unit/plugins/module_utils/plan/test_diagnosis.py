@@ -69,7 +69,8 @@ def test_the_closest_credential_tells_the_story():
 def test_an_identity_without_credentials_is_told_what_to_add():
     (finding,) = compare(CLAIMS, [], "id-orders")
 
-    assert ISSUER in finding.message and SUBJECT in finding.message
+    assert ISSUER in finding.message
+    assert SUBJECT in finding.message
 
 
 @pytest.mark.parametrize(("now", "found"), [(2000, []), (4601, []), (6000, ["clock"]), (0, ["clock"])])

@@ -83,4 +83,5 @@ def test_a_diff_names_resource_and_action():
 
     assert shown["before"] == {"issuer": "old"}
     assert shown["after"] == {"issuer": "new"}
-    assert "/id/a" in shown["before_header"] and "update" in shown["before_header"]
+    assert "/id/a" in shown["before_header"]
+    assert "update" in shown["before_header"]

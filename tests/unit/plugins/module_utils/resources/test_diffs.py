@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.change import UNKNOWN, Action
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.errors import ConfigurationError
+from ansible_collections.aks.virtual_nodes.plugins.module_utils.resources import user_assigned_identity
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.resources.managed_cluster import FeaturesSpec, diff
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.resources.user_assigned_identity import IdentitySpec
-from ansible_collections.aks.virtual_nodes.plugins.module_utils.resources import user_assigned_identity
 
 
 def cluster(**changes):
