@@ -16,6 +16,22 @@ from typing import Any
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
 
+# Go's encoder writes the zero values of fields without a pointer, which JSON leaves out.
+_PLAIN = frozenset(
+    [
+        "stdin",
+        "stdinOnce",
+        "tty",
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "hostPort",
+        "paused",
+        "nodePort",
+        "minReadySeconds",
+    ]
+)
+
 Reader = Callable[[Any], Any]
 # Field number -> name, how to read it, and whether it is "one", a "list" or a "map".
 Message = dict[int, tuple[str, Any, str]]
@@ -229,8 +245,7 @@ def _read(message: Message, data: Any) -> dict[str, Any]:
             result.setdefault(name, []).append(_value(reader, value))
         else:
             result[name] = _value(reader, value)
-    # Go's encoder writes empty values of fields without a pointer, which JSON leaves out.
-    return {name: value for name, value in result.items() if value not in ("", {})}
+    return {name: value for name, value in result.items() if value not in ("", {}) and (value or name not in _PLAIN)}
 
 
 def _value(reader: Any, value: Any) -> Any:
