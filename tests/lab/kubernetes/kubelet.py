@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kubelet does with one pod: starts it, says how it is, and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.container import Container, image_is_missing
+from lab.kubernetes.pods import set_condition
+from lab.kubernetes.recorder import Recorder
+from lab.kubernetes.registry import POD
+from lab.kubernetes.sandbox import NotStartable, Sandbox
+from lab.kubernetes.store import Object, Store, now
+from lab.kubernetes.tokens import TokenIssuer
+
+LOG = logging.getLogger(__name__)
+
+# In the lab nobody waits half a minute for a process that does not listen.
+LONGEST_GRACE_SECONDS = 5.0
+MOUNT_RETRY_SECONDS = 2.0
+INJECT_KUBE_PROXY = "microsoft.containerinstance.virtualnode.injectkubeproxy"
+# The policy that makes a pod confidential.
+CONFIDENTIAL = "microsoft.containerinstance.virtualnode.ccepolicy"
+# kube-proxy watches Services and EndpointSlices.
+KUBE_PROXY_LISTENERS = 2
+
+
+class PodRunner:
+    """
+    :ivar virtual: whether its node is a virtual node, where images that are known run as processes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: ClusterSettings,
+        tokens: TokenIssuer,
+        recorder: Recorder,
+        pod: Object,
+        addresses: tuple[str, str],
+        *,
+        virtual: bool,
+    ) -> None:
+        self.uid = pod["metadata"]["uid"]
+        self._key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+        self._store = store
+        self._settings = settings
+        self._tokens = tokens
+        self._recorder = recorder
+        self._pod = pod
+        self._ip, self._host_ip = addresses
+        self._virtual = virtual
+        self._stop = asyncio.Event()
+        self._started_at = now()
+        self._sandbox: Sandbox | None = None
+        self._containers = [Container(pod, spec, None, self._changed) for spec in pod["spec"]["containers"]]
+
+    @property
+    def api_server_listeners(self) -> int:
+        annotations = self._pod["metadata"].get("annotations") or {}
+        injected = annotations.get(INJECT_KUBE_PROXY) != "false" and CONFIDENTIAL not in annotations
+        running = any(container.running for container in self._containers)
+        return KUBE_PROXY_LISTENERS if self._virtual and injected and running else 0
+
+    def container(self, name: str) -> Container | None:
+        return next((each for each in self._containers if each.spec["name"] == name), None)
+
+    def stop(self) -> None:
+        """The pod is to end, or has been removed."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Until the pod is stopped; when cancelled, its processes are killed."""
+        try:
+            work = asyncio.create_task(self._work())
+            try:
+                await self._stop.wait()
+            finally:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+            await self._end()
+        finally:
+            await asyncio.gather(*(container.kill() for container in self._containers))
+            if self._sandbox is not None:
+                self._sandbox.remove()
+
+    async def _work(self) -> None:
+        try:
+            self._publish()
+            await asyncio.sleep(self._settings.pod_start_seconds)
+            renewal = await self._prepare()
+            async with asyncio.TaskGroup() as tasks:
+                for container in self._containers:
+                    tasks.create_task(container.run())
+                if renewal is not None:
+                    tasks.create_task(self._renew_tokens(renewal))
+        except Exception:
+            LOG.exception("the pod %s/%s failed", *self._key)
+            raise
+
+    async def _prepare(self) -> float | None:
+        """Make the sandbox if a container has a process; after how many seconds its tokens are renewed."""
+        images = [container.spec["image"] for container in self._containers]
+        if not self._virtual or not any(self._is_run(image) for image in images):
+            return None
+        self._sandbox = Sandbox(self._store, self._settings, self._tokens)
+        self._containers = [
+            Container(
+                self._present(), each.spec, self._sandbox if self._is_run(each.spec["image"]) else None, self._changed
+            )
+            for each in self._containers
+        ]
+        while True:
+            try:
+                return self._sandbox.mount(self._present())
+            except NotStartable as error:
+                self._changed("Warning", "FailedMount", f"MountVolume.SetUp failed for volume: {error}")
+                await asyncio.sleep(MOUNT_RETRY_SECONDS)
+
+    def _is_run(self, image: str) -> bool:
+        return image in self._settings.applications and not image_is_missing(image)
+
+    async def _renew_tokens(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                seconds = self._sandbox.mount(self._present()) or seconds
+            except NotStartable as error:
+                # The tokens stay until they expire.
+                LOG.warning("no new token for %s/%s: %s", *self._key, error)
+
+    async def _end(self) -> None:
+        pod = self._present()
+        grace = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
+        await asyncio.gather(*(each.stop(min(grace, LONGEST_GRACE_SECONDS)) for each in self._containers))
+        present = self._store.find(POD, *self._key)
+        if present is not None and present["metadata"]["uid"] == self.uid:
+            self._store.delete(POD, *self._key)
+
+    def _present(self) -> Object:
+        present = self._store.find(POD, *self._key)
+        if present is not None and present["metadata"]["uid"] == self.uid:
+            self._pod = present
+        return self._pod
+
+    def _changed(self, type_: str, reason: str, message: str) -> None:
+        self._publish()
+        if reason:
+            self._recorder.record(POD, self._present(), type_, reason, message, "kubelet")
+
+    def _publish(self) -> None:
+        present = self._store.find(POD, *self._key)
+        if present is None or present["metadata"]["uid"] != self.uid:
+            return
+        with self._store.changing(POD, *self._key) as pod:
+            status = pod.setdefault("status", {})
+            for condition in self._conditions():
+                status["conditions"] = set_condition(status.get("conditions") or [], condition)
+            status |= {
+                "phase": self._phase(),
+                "hostIP": self._host_ip,
+                "hostIPs": [{"ip": self._host_ip}],
+                "podIP": self._ip,
+                "podIPs": [{"ip": self._ip}],
+                "startTime": self._started_at,
+                "qosClass": status.get("qosClass") or _quality(pod),
+                "containerStatuses": [container.status() for container in self._containers],
+            }
+
+    def _phase(self) -> str:
+        if all(container.over for container in self._containers) and not self._stop.is_set():
+            codes = [container.state["terminated"]["exitCode"] for container in self._containers]
+            return "Failed" if any(codes) else "Succeeded"
+        began = any(container.status().get("containerID") for container in self._containers)
+        return "Running" if began else "Pending"
+
+    def _conditions(self) -> list[Object]:
+        over = self._phase() == "Succeeded"
+        broken = [each.spec["name"] for each in self._containers if not each.running]
+        unready = {
+            "reason": "PodCompleted" if over else "ContainersNotReady",
+            **({} if over else {"message": f"containers with unready status: [{' '.join(broken)}]"}),
+        }
+        ready = {"status": "False", **unready} if broken else {"status": "True"}
+        values = {
+            "PodReadyToStartContainers": {"status": "True"},
+            "Initialized": {"status": "True"},
+            "Ready": ready,
+            "ContainersReady": ready,
+            "PodScheduled": {"status": "True"},
+        }
+        return [{"type": type_, "lastProbeTime": None, **value} for type_, value in values.items()]
+
+
+def _quality(pod: Object) -> str:
+    resources = [container.get("resources") or {} for container in pod["spec"]["containers"]]
+    if not any(each.get("requests") or each.get("limits") for each in resources):
+        return "BestEffort"
+    guaranteed = all(
+        {"cpu", "memory"} <= (each.get("limits") or {}).keys()
+        and (each.get("requests") or each["limits"]) == each["limits"]
+        for each in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
