@@ -15,7 +15,7 @@ from lab.kubernetes.index import Index, Reference, controller_of
 from lab.kubernetes.pods import is_over, owner_reference, selects
 from lab.kubernetes.recorder import Recorder
 from lab.kubernetes.registry import DEPLOYMENT, POD, REPLICA_SET
-from lab.kubernetes.rollout import rolling_update, total
+from lab.kubernetes.rollout import rolling_update, room, total
 from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.work_queue import WorkQueue
 
@@ -117,6 +117,7 @@ class Deployments:
         selector = copy.deepcopy(deployment["spec"]["selector"])
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
         replicas = deployment["spec"].get("replicas", 1)
+        first = room(deployment, others)
         given = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -132,14 +133,16 @@ class Deployments:
                 "ownerReferences": [owner_reference(DEPLOYMENT, deployment)],
             },
             "spec": {
-                # The pods come by scaling, within the bounds of the strategy.
-                "replicas": 0,
+                "replicas": first,
                 "selector": selector,
                 "template": template,
                 **({"minReadySeconds": seconds} if (seconds := deployment["spec"].get("minReadySeconds")) else {}),
             },
         }
-        return self._store.create(REPLICA_SET, given)
+        created = self._store.create(REPLICA_SET, given)
+        if first:
+            self._record_scaling(deployment, created["metadata"]["name"], 0, first)
+        return created
 
     def _put_revision(self, deployment: Object, present: Object, others: list[Object]) -> None:
         """A template that comes back gets the newest revision."""
@@ -161,9 +164,11 @@ class Deployments:
                 annotations = replica_set["metadata"].get("annotations") or {}
                 replica_set["metadata"]["annotations"] = {**annotations, DESIRED: desired}
             if replicas != before:
-                direction = "up" if replicas > before else "down"
-                message = f"Scaled {direction} replica set {name} from {before} to {replicas}"
-                self._recorder.record(DEPLOYMENT, deployment, "Normal", "ScalingReplicaSet", message, COMPONENT)
+                self._record_scaling(deployment, name, before, replicas)
+
+    def _record_scaling(self, deployment: Object, name: str, before: int, after: int) -> None:
+        message = f"Scaled {'up' if after > before else 'down'} replica set {name} from {before} to {after}"
+        self._recorder.record(DEPLOYMENT, deployment, "Normal", "ScalingReplicaSet", message, COMPONENT)
 
     def _clean_up(self, deployment: Object, others: list[Object]) -> None:
         idle = [each for each in others if not each["spec"]["replicas"] and not _count(each, "replicas")]

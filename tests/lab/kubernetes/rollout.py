@@ -34,12 +34,18 @@ def _scaled(value: int | str, replicas: int) -> float:
     return int(text[:-1]) * replicas / 100 if text.endswith("%") else int(text)
 
 
+def room(deployment: Object, others: list[Object]) -> int:
+    """How many pods of the present template may be there beside the others."""
+    replicas = deployment["spec"].get("replicas", 1)
+    return max(0, min(replicas, replicas + bounds(deployment)[0] - total(others)))
+
+
 def rolling_update(deployment: Object, present: Object, others: list[Object]) -> dict[str, int]:
     """The replicas that each ReplicaSet should have now."""
-    surge, unavailable = bounds(deployment)
+    unavailable = bounds(deployment)[1]
     replicas = deployment["spec"].get("replicas", 1)
     current = present["spec"]["replicas"]
-    grown = min(replicas, max(current, current + replicas + surge - total([present, *others])))
+    grown = min(replicas, max(current, room(deployment, others)))
     wanted = {present["metadata"]["name"]: grown}
     new_unavailable = current - total([present], "availableReplicas")
     may_go = total([present, *others]) - (replicas - unavailable) - new_unavailable
