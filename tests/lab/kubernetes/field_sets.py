@@ -257,22 +257,30 @@ def _sorted(tree: dict[str, Any]) -> dict[str, Any]:
 # Values
 
 
-def typed(value: Any, shape: Shape) -> Any:
-    """A copy as the Go type would write it: no nulls or empty lists, but the structs that are always written."""
+# Lists that are written even when they are empty.
+_KEPT_EMPTY = ("endpoints", "limits", "rules")
+
+
+def tidied(value: Any, shape: Shape, filled: bool = False) -> Any:
+    """A copy as the Go type would write it: without nulls, empty lists, labels and annotations.
+
+    :param filled: with the structs that are always written.
+    """
     if isinstance(value, dict) and isinstance(shape, Granular):
-        kept = {
-            name: typed(child, shape.field(name)) for name, child in value.items() if child is not None and child != []
-        }
-        for name in ("labels", "annotations"):
-            if kept.get(name) == {}:
-                del kept[name]
-        for name in shape.always:
-            empty: Any = [] if isinstance(shape.field(name), MapList) else typed({}, shape.field(name))
+        kept = {name: tidied(child, shape.field(name), filled) for name, child in value.items() if _counts(name, child)}
+        for name in shape.always if filled else ():
+            empty: Any = [] if isinstance(shape.field(name), MapList) else tidied({}, shape.field(name), filled)
             kept.setdefault(name, empty)
         return kept
     if isinstance(value, list) and isinstance(shape, MapList):
-        return [typed(item, shape.item) for item in value]
+        return [tidied(item, shape.item, filled) for item in value]
     return copy.deepcopy(value)
+
+
+def _counts(name: str, value: Any) -> bool:
+    if value == []:
+        return name in _KEPT_EMPTY
+    return value is not None and not (value == {} and name in ("labels", "annotations"))
 
 
 def field_set(value: Any, shape: Shape, path: Path = ()) -> FieldSet:
@@ -391,8 +399,8 @@ def with_parents(paths: FieldSet) -> FieldSet:
     return paths | parents
 
 
-def remove(value: Any, shape: Shape, doomed: FieldSet, path: Path = ()) -> Any:
-    """The value without the doomed paths; None when nothing is left of it."""
+def remove(value: Any, shape: Shape, doomed: FieldSet, owned: FieldSet, path: Path = ()) -> Any:
+    """The value without the doomed paths; None when nothing is left of it, unless somebody owns it when empty."""
     below = children(value, shape)
     if below is None:
         return value
@@ -401,10 +409,10 @@ def remove(value: Any, shape: Shape, doomed: FieldSet, path: Path = ()) -> Any:
         here = (*path, element)
         if here in doomed:
             continue
-        left = remove(child, child_shape, doomed, here)
+        left = remove(child, child_shape, doomed, owned, here)
         if left is not None or child is None:
             kept.append((element, left))
-    if below and not kept:
+    if below and not kept and path not in owned:
         return None
     if isinstance(value, dict):
         return {element[2:]: child for element, child in kept}

@@ -182,8 +182,14 @@ def _apply(
     managed.fields[applier] = field_sets.field_set(config, shape)
     merged = field_sets.merge(live, config, shape)
     # What this manager applied before, and nobody applies or manages now.
-    owned = frozenset().union(*managed.fields.values())
-    merged = field_sets.remove(merged, shape, field_sets.with_parents(last) - field_sets.with_parents(owned))
+    owned: FieldSet = frozenset().union(*managed.fields.values())
+    doomed = field_sets.with_parents(last) - field_sets.with_parents(owned)
+    merged = field_sets.remove(merged, shape, doomed, owned)
+
+    # What would be written as it is already is no change.
+    merged = field_sets.tidied(merged, shape)
+    if merged == field_sets.tidied(live, shape):
+        merged = copy.deepcopy(live)
 
     difference = _difference(kind, live, merged, "")
     touched = difference.added | difference.modified
@@ -198,7 +204,7 @@ def _apply(
 
 def _configuration(kind: Kind, applied: Object) -> Object:
     """What counts of an applied body: nothing that is null, set by the server or reset by the resource's strategy."""
-    config = field_sets.without_nulls(copy.deepcopy(applied))
+    config: Object = field_sets.without_nulls(copy.deepcopy(applied))
     metadata = config.setdefault("metadata", {})
     for name in _SYSTEM_METADATA:
         metadata.pop(name, None)
@@ -246,7 +252,7 @@ def _renew_last_applied(live: Object, merged: Object, applied: Object) -> None:
 
 def _difference(kind: Kind, old: Object, new: Object, subresource: str) -> Comparison:
     shape = field_sets.shape_of(kind)
-    difference = field_sets.compare(field_sets.typed(old, shape), field_sets.typed(new, shape), shape)
+    difference = field_sets.compare(field_sets.tidied(old, shape, True), field_sets.tidied(new, shape, True), shape)
     if subresource == "status":
         return difference.without("f:spec")
     return difference.without("f:status") if "status" in kind.subresources else difference
