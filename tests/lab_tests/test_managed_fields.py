@@ -396,6 +396,19 @@ def test_nulls_are_nothing():
     assert entry(tracked, "kubectl", "Update")["fieldsV1"] == {"f:data": {".": {}, "f:a": {}}}
 
 
+def test_empty_lists_and_maps_are_no_change_the_second_time():
+    given = pod(containers=[container(env=[])], tolerations=[])
+    given["metadata"] |= {"labels": {}, "annotations": {}}
+    created = apply(POD, None, given, "ansible", False, T1)
+    assert created["spec"] == {"containers": [container()]}
+    assert apply(POD, created, given, "ansible", False, T2) == created
+
+
+def test_empty_atomic_list_replaces():
+    live = apply(POD, None, pod(priority=1, tolerations=[{"key": "x"}]), "ansible", False, T1)
+    assert apply(POD, live, pod(priority=1, tolerations=[]), "ansible", False, T2)["spec"] == {"priority": 1}
+
+
 def test_kubectl_takes_over_from_client_side_apply():
     last = config_map(a="1")
     live = config_map({LAST_APPLIED: json.dumps(last)}, a="1")
