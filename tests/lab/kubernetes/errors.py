@@ -74,7 +74,11 @@ def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> StatusError
 
 
 def _cause(why: str) -> str:
-    beginnings = {"Required": "FieldValueRequired", "Unsupported": "FieldValueNotSupported", "Forbidden": "FieldValueForbidden"}
+    beginnings = {
+        "Required": "FieldValueRequired",
+        "Unsupported": "FieldValueNotSupported",
+        "Forbidden": "FieldValueForbidden",
+    }
     return next((reason for start, reason in beginnings.items() if why.startswith(start)), "FieldValueInvalid")
 
 

@@ -41,7 +41,9 @@ class Kind:
         return f"{self.kind}List"
 
 
-def _core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, status: bool = False, all_: bool = False) -> Kind:
+def _core(
+    kind: str, plural: str, short: str = "", *, namespaced: bool = True, status: bool = False, all_: bool = False
+) -> Kind:
     return Kind(
         "", "v1", kind, plural, namespaced, _words(short), ("all",) if all_ else (), ("status",) if status else ()
     )

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, aks.virtual_nodes contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Label and field selectors of list and watch requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lab.kubernetes import errors
+from lab.kubernetes.store import Object
+
+Predicate = Callable[[Object], bool]
+
+_SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^=!\s]+)\s*(?P<operator>==|=|!=)\s*(?P<value>.*)")
+# Split at commas that are not within parentheses.
+_REQUIREMENTS = re.compile(r",(?![^(]*\))")
+
+
+def predicate(labels: str, fields: str) -> Predicate:
+    """
+    :raises StatusError: 400 for a selector that cannot be read.
+    """
+    tests = [_label_test(each.strip()) for each in _REQUIREMENTS.split(labels) if each.strip()]
+    tests += [_field_test(each.strip()) for each in fields.split(",") if each.strip()]
+    return lambda item: all(test(item) for test in tests)
+
+
+def _label_test(text: str) -> Predicate:
+    if match := _SET.fullmatch(text):
+        values = {value.strip() for value in match["values"].split(",")}
+        if match["operator"] == "in":
+            return lambda item: _labels(item).get(match["key"]) in values
+        return lambda item: _labels(item).get(match["key"]) not in values
+    if match := _EQUALITY.fullmatch(text):
+        if match["operator"] == "!=":
+            return lambda item: _labels(item).get(match["key"]) != match["value"]
+        return lambda item: _labels(item).get(match["key"]) == match["value"]
+    if " " in text:
+        raise errors.bad_request(f'unable to parse requirement: found "{text}"')
+    if text.startswith("!"):
+        return lambda item: text[1:].strip() not in _labels(item)
+    return lambda item: text in _labels(item)
+
+
+def _field_test(text: str) -> Predicate:
+    match = _EQUALITY.fullmatch(text)
+    if not match:
+        raise errors.bad_request(f"invalid selector: '{text}'; can't understand '{text}'")
+    path, wanted = match["key"].split("."), match["value"]
+    negative = match["operator"] == "!="
+    return lambda item: (_field(item, path) == wanted) != negative
+
+
+def _labels(item: Object) -> dict[str, str]:
+    return item["metadata"].get("labels") or {}
+
+
+def _field(item: Object, path: list[str]) -> str:
+    value: Any = item
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
