@@ -9,6 +9,7 @@ import copy
 import hashlib
 import json
 
+from lab.kubernetes import admission
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.deployment_status import deadline_in, status
 from lab.kubernetes.index import Index, Reference, controller_of
@@ -20,6 +21,7 @@ from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.work_queue import WorkQueue
 
 COMPONENT = "deployment-controller"
+MANAGER = "kube-controller-manager"
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
@@ -139,7 +141,7 @@ class Deployments:
                 **({"minReadySeconds": seconds} if (seconds := deployment["spec"].get("minReadySeconds")) else {}),
             },
         }
-        created = self._store.create(REPLICA_SET, given)
+        created = admission.create(self._store, self._settings, REPLICA_SET, given, MANAGER)
         if first:
             self._record_scaling(deployment, created["metadata"]["name"], 0, first)
         return created

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 
+from lab.kubernetes import admission
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.errors import StatusError
 from lab.kubernetes.garbage import delete
@@ -26,6 +27,7 @@ from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.work_queue import WorkQueue
 
 COMPONENT = "replicaset-controller"
+MANAGER = "kube-controller-manager"
 # So many pods at a time, so that nobody waits for a large ReplicaSet.
 BURST = 25
 # What happens to many pods at once is counted once.
@@ -104,7 +106,7 @@ class ReplicaSets:
             },
             "spec": template["spec"],
         }
-        created = self._store.create(POD, pod)
+        created = admission.create(self._store, self._settings, POD, pod, MANAGER)
         self._record(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
 
     def _delete(self, replica_set: Object, pods: list[Object]) -> None:
@@ -144,7 +146,9 @@ class ReplicaSets:
 
 def _conditions(replica_set: Object, failure: StatusError | None, pods: int) -> list[Object]:
     conditions = (replica_set.get("status") or {}).get("conditions") or []
-    if failure is not None:
+    failing = any(each["type"] == "ReplicaFailure" for each in conditions)
+    # Said once: a status that changes with every refusal would be a change to try again at once.
+    if failure is not None and not failing:
         failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
         return set_condition(conditions, failed)
     if pods >= replica_set["spec"].get("replicas", 1):
