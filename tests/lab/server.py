@@ -39,6 +39,8 @@ from lab.kubeconfig import kubeconfig
 from lab.kubernetes import app as api_server
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.controllers import Controllers
+from lab.kubernetes.namespaces import ROOT_CA
+from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, NODE, SERVICE_ACCOUNT
 from lab.kubernetes.store import Store
 from lab.kubernetes.tokens import TokenIssuer
 from lab.middleware import watched
@@ -116,7 +118,10 @@ class Lab:
     async def _serve(self, name: str, application: web.Application, tls: ssl.SSLContext) -> web.AppRunner:
         if name != "control":
             application.middlewares.insert(0, watched(name, self._log, self._faults, self._cloud))
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        # A watch whose client has gone ends at once.
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=1.0, handler_cancellation=name == "kubernetes"
+        )
         await runner.setup()
         await web.SockSite(runner, self._sockets[name], ssl_context=tls).start()
         return runner
@@ -188,7 +193,17 @@ class Lab:
     async def _settled(self) -> None:
         """Until the controllers have furnished the cluster, so that nothing changes by itself afterwards."""
         async with asyncio.timeout(_SETTLING_TIMEOUT_S):
-            await self._controllers.settled()
+            while not self._is_furnished():
+                await asyncio.sleep(0.02)
+
+    def _is_furnished(self) -> bool:
+        namespaces = [each["metadata"]["name"] for each in self._store.list(NAMESPACE)]
+        return (
+            len(self._store.list(NODE)) > self._scenario.virtual_nodes
+            and bool(namespaces)
+            and all(self._store.find(SERVICE_ACCOUNT, name, "default") for name in namespaces)
+            and all(self._store.find(CONFIG_MAP, name, ROOT_CA) for name in namespaces)
+        )
 
     def _kubeconfig(self) -> str:
         return kubeconfig(

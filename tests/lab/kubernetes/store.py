@@ -81,8 +81,8 @@ class Store:
 
     # Writing
 
-    def create(self, kind: Kind, given: Object) -> Object:
-        """Store a new object with a uid and so on; `given` is not changed."""
+    def create(self, kind: Kind, given: Object, *, dry_run: bool = False) -> Object:
+        """Store a new object with a uid and so on; `given` is not changed. A dry run stores nothing."""
         created = copy.deepcopy(given)
         metadata = created.setdefault("metadata", {})
         if "name" not in metadata and metadata.get("generateName"):
@@ -94,9 +94,9 @@ class Store:
             metadata.pop(field, None)
         if "spec" in created and kind.kind not in ("Namespace", "Node", "Service"):
             metadata["generation"] = 1
-        return self._put("ADDED", kind, created, None)
+        return created if dry_run else self._put("ADDED", kind, created, None)
 
-    def update(self, kind: Kind, changed: Object) -> Object:
+    def update(self, kind: Kind, changed: Object, *, dry_run: bool = False) -> Object:
         """Replace an object, unless that changes nothing. The last finalizer taken away from a deleted object removes it."""
         metadata = changed["metadata"]
         old = self.get(kind, metadata.get("namespace", ""), metadata["name"])
