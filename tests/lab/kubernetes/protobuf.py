@@ -232,6 +232,8 @@ def _read(message: Message, data: Any) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for number, value in _fields(data):
         if number not in message:
+            if not value:
+                continue
             raise Unsupported(
                 f"the lab does not know field {number} beside {', '.join(row[0] for row in message.values())}"
             )
