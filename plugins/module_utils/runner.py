@@ -42,11 +42,13 @@ def open_cluster(module: AnsibleModule) -> Any:
 
     :raises KubernetesError: when no API server can be reached with them.
     """
+    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
     try:
-        return get_api_client(module).client
+        # The options and not the module, which would have to be one of kubernetes.core's own class.
+        return get_api_client(**{name: module.params[name] for name in AUTH_ARG_SPEC}).client
     except CoreException as error:
         raise KubernetesError(str(error), reason="Unreachable") from error
 
