@@ -46,7 +46,9 @@ class AzureError(VirtualNodesError):
         self.hint = hint
 
     def __str__(self) -> str:
-        parts = [f"{self.code}: {self.message}" if self.code else self.message]
+        # Entra's messages begin with their code, ARM's do not.
+        named = not self.code or self.message.startswith(self.code)
+        parts = [self.message if named else f"{self.code}: {self.message}"]
         if self.hint:
             parts.append(self.hint)
         if self.request_id:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
-from ..change import Change
+from ..change import UNKNOWN, Change
 from ..errors import ConfigurationError
 from ..resources.federated_credential import CREDENTIALS_PER_IDENTITY, FederatedCredential, credential_id
 
@@ -21,9 +21,11 @@ _UNSAFE = re.compile(r"[^a-zA-Z0-9-]")
 def credential_name(issuer: str, namespace: str, service_account: str) -> str:
     """A stable name for the credential of a ServiceAccount, different for each issuer.
 
-    The digest keeps C(a-b)/C(c) and C(a)/C(b-c) apart, and one ServiceAccount in two clusters.
+    The digest keeps C(a-b)/C(c) and C(a)/C(b-c) apart, and one ServiceAccount in two clusters; it is not known before the issuer is.
     """
     digest = hashlib.sha256(f"{issuer}|{namespace}|{service_account}".encode()).hexdigest()[:10]
+    if issuer == UNKNOWN:
+        digest = UNKNOWN
     readable = _UNSAFE.sub("-", f"{namespace}-{service_account}")[: _LONGEST_NAME - len(digest) - 1]
     return f"{readable}-{digest}"
 

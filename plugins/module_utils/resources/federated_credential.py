@@ -59,8 +59,9 @@ class FederatedCredential:
         :param predicting: accept an issuer that is not known yet, as check mode hands on for a cluster whose issuer is off.
         :raises ConfigurationError: naming the field, the value and the rule.
         """
-        _validate_name(self.name)
         if not (predicting and self.issuer == UNKNOWN):
+            # The name of a bulk credential depends on the issuer.
+            _validate_name(self.name)
             validate_issuer(self.issuer)
         _validate_subject(self.subject)
         _validate_audiences(self.audiences)

@@ -63,6 +63,9 @@ class CallbackModule(CallbackBase):
         task = result._task
         # What the run's own output shows, no more: censored when the task is no_log.
         shown = json.loads(self._dump_results(result._result, indent=None))
+        if "diff" in result._result and "censored" not in shown:
+            # Which the dump leaves out, because --diff shows it in a form of its own.
+            shown["diff"] = result._result["diff"]
         line = {
             "play": self._play,
             "task": task.get_name(),

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from harness.ansible_playbook import AnsiblePlaybook, PlaybookRun
-from harness.laboratory import REPOSITORY, Lab
+from harness.fixtures import EXAMPLE
+from harness.laboratory import Lab
 
-EXAMPLE = REPOSITORY / "docs" / "examples" / "applications.yml"
 # Three parts of base64url, the first two of them JSON objects: what every token looks like.
 TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 PLAYBOOKS = "tests/integration/end_to_end/playbooks"

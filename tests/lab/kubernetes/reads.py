@@ -1,23 +1,21 @@
 # Copyright: (c) 2026, aks.virtual_nodes contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Get, list and watch, in the form that the client accepts: objects, a table, or metadata alone."""
+"""Get and list, in the form that the client accepts: objects, a table, or metadata alone."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lab.kubernetes import errors, selectors, tables
 from lab.kubernetes.registry import Kind
-from lab.kubernetes.store import Event, Object, Store
+from lab.kubernetes.store import Object, Store
 from lab.kubernetes.target import Target
 
-LONGEST_WATCH_S = 3600
 _AS = re.compile(r"as=(\w+)")
 
 
@@ -60,80 +58,79 @@ class Reader:
     def get(self, target: Target) -> Object:
         return self._store.get(target.kind, target.namespace, target.name)
 
-    def list(self, target: Target, query: Mapping[str, str], form: Form) -> Object:
-        selected = selectors.predicate(query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        items = [item for item in self._store.list(target.kind, target.namespace) if selected(item)]
-        metadata = {"resourceVersion": str(self._store.revision)}
-        limit, start = int(query.get("limit") or 0), _position(query.get("continue", ""))
-        rest = items[start:]
-        if limit and len(rest) > limit:
-            metadata["continue"] = base64.urlsafe_b64encode(json.dumps({"start": start + limit}).encode()).decode()
-            if not query.get("labelSelector") and not query.get("fieldSelector"):
-                metadata["remainingItemCount"] = len(rest) - limit  # type: ignore[assignment]
-            rest = rest[:limit]
-        return form.many(rest, metadata)
-
-    async def watch(self, target: Target, query: Mapping[str, str], form: Form) -> AsyncIterator[Object]:
-        """Events as the client reads them, until C(timeoutSeconds) are over."""
+    def select(self, target: Target, query: Mapping[str, str]) -> list[Object]:
+        """The objects of a collection that the selectors choose."""
         labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
-        if target.name:
-            fields = ",".join(filter(None, (fields, f"metadata.name={target.name}")))
-        selected = selectors.predicate(labels, fields)
-        since, first = self._beginning(target, query)
-        for item in first:
-            if selected(item):
-                yield {"type": "ADDED", "object": form.one(item)}
-        if query.get("sendInitialEvents") == "true":
-            yield _bookmark(target.kind, since)
-        events = self._store.watch(target.kind, since)
-        try:
-            async with asyncio.timeout(int(query.get("timeoutSeconds") or LONGEST_WATCH_S)):
-                async for event in events:
-                    seen = _seen(event, target.namespace, selected)
-                    if seen:
-                        yield {"type": seen, "object": form.one(event.object)}
-        except TimeoutError:
-            return
-        except errors.StatusError as error:
-            yield {"type": "ERROR", "object": error.body}
-        finally:
-            await events.aclose()  # type: ignore[attr-defined]
+        items = self._store.list(target.kind, target.namespace)
+        if not labels and not fields:
+            return items
+        selected = selectors.predicate(target.kind, labels, fields)
+        return [item for item in items if selected(item)]
 
-    def _beginning(self, target: Target, query: Mapping[str, str]) -> tuple[int, list[Object]]:
-        version = query.get("resourceVersion", "")
-        if version in ("", "0") or query.get("sendInitialEvents") == "true":
-            return self._store.revision, self._store.list(target.kind, target.namespace)
-        if not version.isdigit():
-            raise errors.bad_request(f'Invalid resource version "{version}"')
-        return int(version), []
+    def list(self, target: Target, query: Mapping[str, str], form: Form) -> Object:
+        limit = number(query, "limit")
+        revision, after = self._store.revision, None
+        if query.get("continue"):
+            revision, after = _position(query["continue"])
+        elif (wanted := resource_version(query)) > revision:
+            raise _too_large(wanted, revision)
+        items = self.select(target, query)
+        if after is not None:
+            items = [item for item in items if _key(item) > after]
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        if limit and len(items) > limit:
+            remaining, items = len(items) - limit, items[:limit]
+            metadata["continue"] = _token(revision, items[-1])
+            if not query.get("labelSelector") and not query.get("fieldSelector"):
+                metadata["remainingItemCount"] = remaining
+        return form.many(items, metadata)
 
 
-def _seen(event: Event, namespace: str, selected: selectors.Predicate) -> str:
-    """What a watcher with this selector sees of a change; empty for nothing."""
-    if namespace and event.namespace != namespace:
-        return ""
-    if event.type != "MODIFIED" or event.old is None:
-        return event.type if selected(event.object) else ""
-    before, after = selected(event.old), selected(event.object)
-    if after:
-        return "MODIFIED" if before else "ADDED"
-    return "DELETED" if before else ""
+def number(query: Mapping[str, str], name: str) -> int:
+    """A number from the query, 0 if there is none."""
+    text = query.get(name) or "0"
+    if not text.isdigit():
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
 
 
-def _bookmark(kind: Kind, revision: int) -> Object:
-    annotations = {"k8s.io/initial-events-end": "true"}
-    metadata = {"resourceVersion": str(revision), "creationTimestamp": None, "annotations": annotations}
-    return {"type": "BOOKMARK", "object": {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}}
+def resource_version(query: Mapping[str, str]) -> int:
+    """The resource version that is asked for, 0 for any."""
+    text = query.get("resourceVersion") or "0"
+    if not text.isdigit():
+        why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise errors.bad_request(f"resourceVersion: {why}")
+    return int(text)
+
+
+def _too_large(wanted: int, revision: int) -> errors.StatusError:
+    causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+    details = {"causes": causes, "retryAfterSeconds": 1}
+    return errors.StatusError(
+        504, "Timeout", f"Timeout: Too large resource version: {wanted}, current: {revision}", details
+    )
 
 
 def _partial(item: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}
 
 
-def _position(token: str) -> int:
-    if not token:
-        return 0
+# Pages
+
+
+def _key(item: Object) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+def _token(revision: int, last: Object) -> str:
+    content = {"v": "meta.k8s.io/v1", "rv": revision, "after": _key(last)}
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+def _position(token: str) -> tuple[int, tuple[str, str]]:
     try:
-        return int(json.loads(base64.urlsafe_b64decode(token))["start"])
+        content = json.loads(base64.urlsafe_b64decode(token))
+        namespace, name = content["after"]
+        return int(content["rv"]), (str(namespace), str(name))
     except (ValueError, KeyError, TypeError):
         raise errors.bad_request("continue key is not valid") from None

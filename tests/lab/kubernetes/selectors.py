@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.kubernetes import errors
+from lab.kubernetes.registry import Kind
 from lab.kubernetes.store import Object
 
 Predicate = Callable[[Object], bool]
@@ -19,13 +20,49 @@ _EQUALITY = re.compile(r"(?P<key>[^=!\s]+)\s*(?P<operator>==|=|!=)\s*(?P<value>.
 # Split at commas that are not within parentheses.
 _REQUIREMENTS = re.compile(r",(?![^(]*\))")
 
+_COMMON_FIELDS = ("metadata.name", "metadata.namespace")
+# What each kind can be selected by beside its name.
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "Event": (
+        "involvedObject.apiVersion",
+        "involvedObject.fieldPath",
+        "involvedObject.kind",
+        "involvedObject.name",
+        "involvedObject.namespace",
+        "involvedObject.resourceVersion",
+        "involvedObject.uid",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+    "Job": ("status.successful",),
+    "Namespace": ("status.phase",),
+    "Node": ("spec.unschedulable",),
+    "Pod": (
+        "spec.hostNetwork",
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "status.nominatedNodeName",
+        "status.phase",
+        "status.podIP",
+    ),
+    "ReplicaSet": ("status.replicas",),
+    "Secret": ("type",),
+    "Service": ("spec.clusterIP", "spec.type"),
+}
+# Where a field is, if not where its name says.
+_ELSEWHERE = {"source": "source.component", "status.successful": "status.succeeded"}
 
-def predicate(labels: str, fields: str) -> Predicate:
+
+def predicate(kind: Kind, labels: str, fields: str) -> Predicate:
     """
     :raises StatusError: 400 for a selector that cannot be read.
     """
     tests = [_label_test(each.strip()) for each in _REQUIREMENTS.split(labels) if each.strip()]
-    tests += [_field_test(each.strip()) for each in fields.split(",") if each.strip()]
+    tests += [_field_test(kind, each.strip()) for each in fields.split(",") if each.strip()]
     return lambda item: all(test(item) for test in tests)
 
 
@@ -46,11 +83,14 @@ def _label_test(text: str) -> Predicate:
     return lambda item: text in _labels(item)
 
 
-def _field_test(text: str) -> Predicate:
+def _field_test(kind: Kind, text: str) -> Predicate:
     match = _EQUALITY.fullmatch(text)
     if not match:
         raise errors.bad_request(f"invalid selector: '{text}'; can't understand '{text}'")
-    path, wanted = match["key"].split("."), match["value"]
+    name, wanted = match["key"], match["value"]
+    if name not in (*_COMMON_FIELDS, *_FIELDS.get(kind.kind, ())):
+        raise errors.bad_request(f"field label not supported: {name}")
+    path = _ELSEWHERE.get(name, name).split(".")
     negative = match["operator"] == "!="
     return lambda item: (_field(item, path) == wanted) != negative
 
