@@ -21,6 +21,7 @@ HINTS = {
     "AADSTS90002": "The tenant does not exist: check tenant (AZURE_TENANT).",
     "AADSTS900023": "The tenant is neither a GUID nor a domain name: check tenant (AZURE_TENANT).",
     "AADSTS50034": "The account does not exist in this tenant: check tenant (AZURE_TENANT).",
+    "AuthorityUnavailable": "The tenant does not exist, or Entra cannot be reached: check tenant (AZURE_TENANT) and cloud_environment.",
     "AuthorizationFailed": "Give the principal that runs the play a role on that scope (the message names the missing action).",
     "InvalidAuthenticationTokenTenant": "The subscription belongs to another tenant: check tenant (AZURE_TENANT) and subscription_id.",
     "SubscriptionNotFound": "Check subscription_id (AZURE_SUBSCRIPTION_ID), and that the principal has a role in it.",
@@ -57,12 +58,22 @@ def azure_errors(what: str = "") -> Iterator[None]:
         raise _translate(error, what) from error
 
 
+def _msal_code(text: str) -> str:
+    # MSAL asks the tenant for its configuration first, and keeps Entra's answer (AADSTS90002) to itself.
+    return "AuthorityUnavailable" if "Unable to get authority configuration" in text else ""
+
+
 def _translate(error: Any, what: str) -> AzureError:
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None)
     headers = getattr(response, "headers", None) or {}
     text = str(getattr(error, "message", "") or error)
-    code = str(getattr(getattr(error, "error", None), "code", "") or "") or entra_code(text) or type(error).__name__
+    code = (
+        str(getattr(getattr(error, "error", None), "code", "") or "")
+        or entra_code(text)
+        or _msal_code(text)
+        or type(error).__name__
+    )
     service_message = str(getattr(getattr(error, "error", None), "message", "") or text)
     message = " ".join(service_message.split())
     return AzureError(

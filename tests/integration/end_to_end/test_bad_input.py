@@ -57,6 +57,7 @@ def sign_in(case: str, *expected: str, **environment: str) -> Case:
     return Case(case, "user_assigned_identity", {"name": "id-new"}, expected, environment)
 
 
+VAULT = "{{ lookup('ansible.builtin.env', 'LAB_VAULT_ID') }}"
 ACCOUNTS_21 = [{"namespace": "shop", "name": f"account-{number}"} for number in range(21)]
 ORDERS = [{"namespace": "shop", "name": "orders"}]
 NO_SIGN_IN = dict.fromkeys(
@@ -99,7 +100,7 @@ CASES = [
         identities=[
             {
                 "name": "id-new",
-                "role_assignments": [{"role": "Key Vault Sekrets User", "scope": f"/subscriptions/{SOME_GUID}"}],
+                "role_assignments": [{"role": "Key Vault Sekrets User", "scope": VAULT}],
             },
         ],
     ),
@@ -164,10 +165,9 @@ CASES = [
         ("twice",),
     ),
     sign_in("no credentials", "AZURE_CLIENT_ID", **NO_SIGN_IN, ANSIBLE_AZURE_AUTH_SOURCE="env"),
-    sign_in("no subscription", "subscription_id", AZURE_SUBSCRIPTION_ID=""),
     sign_in("unknown subscription", SOME_GUID, AZURE_SUBSCRIPTION_ID=SOME_GUID),
     sign_in("wrong secret", "AADSTS7000215", AZURE_SECRET="wrong", AZURE_CLIENT_SECRET="wrong"),
-    sign_in("wrong tenant", "AADSTS90002", AZURE_TENANT=SOME_GUID, AZURE_TENANT_ID=SOME_GUID),
+    sign_in("wrong tenant", SOME_GUID, "AZURE_TENANT", AZURE_TENANT=SOME_GUID, AZURE_TENANT_ID=SOME_GUID),
     sign_in("unknown client", "AADSTS700016", AZURE_CLIENT_ID=SOME_GUID),
     sign_in("unknown cloud", "AzureMarsCloud", AZURE_CLOUD_ENVIRONMENT="AzureMarsCloud"),
 ]
@@ -246,6 +246,20 @@ def test_an_expired_secret_is_named(
     assert outcome.status == "ignored"
     assert "AADSTS7000222" in outcome.result["msg"]
     assert "expired" in outcome.result["msg"]
+    assert quiet_lab.writes() == []
+
+
+def test_one_of_several_subscriptions_has_to_be_named(
+    ansible: AnsiblePlaybook, quiet_lab: Lab, site_variables: dict[str, Any], tmp_path: Path
+) -> None:
+    visible = [{"subscriptionId": guid, "state": "Enabled"} for guid in (SOME_GUID, SOME_GUID.replace("9", "8"))]
+    answer = {"action": "respond", "status": 200, "body": {"value": visible}}
+    quiet_lab.inject({"service": "arm", "method": "GET", "path": "/subscriptions$", "times": None, **answer})
+    case = Case("no subscription", "user_assigned_identity", {"name": "id-new"}, (), {"AZURE_SUBSCRIPTION_ID": ""})
+    (outcome,) = _play(ansible, tmp_path, [task(case, site_variables["resource_group"])])
+    assert outcome.status == "ignored"
+    assert "AZURE_SUBSCRIPTION_ID" in outcome.result["msg"]
+    assert SOME_GUID in outcome.result["msg"]
     assert quiet_lab.writes() == []
 
 

@@ -62,13 +62,13 @@ def test_another_writer_between_our_read_and_our_write_loses_nothing(
         "tags": {"written-by": "somebody else"},
         "properties": {"autoUpgradeProfile": {"upgradeChannel": "node-image"}},
     }
-    # Applied once the first read is answered: our write is then based on what is no longer true.
+    # Applied after each of the first reads, that of the plan and that of the write: the write is then based on what is no longer true.
     quiet_lab.inject(
         {
             "service": "arm",
             "method": "GET",
             "path": f"(?i){arm.cluster_id}$",
-            "times": 1,
+            "times": 2,
             "action": "patch",
             "resource": arm.cluster_id,
             "patch": theirs,

@@ -35,6 +35,8 @@ _READ_ONLY = (
     "resourceUID",
     "identityProfile",
 )
+_READ_ONLY_OF_POOLS = ("provisioningState", "currentOrchestratorVersion", "eTag")
+_READ_ONLY_OF_IDENTITY = ("principalId", "tenantId")
 _IMMUTABLE = ("nodeResourceGroup", "dnsPrefix")
 
 
@@ -212,9 +214,10 @@ def _replaced(cluster: Body, given: dict[str, Any]) -> Body:
     """The whole of what was sent, but for what only the service writes."""
     properties = copy.deepcopy(given.get("properties") or {})
     for name in (*_READ_ONLY, *_IMMUTABLE):
-        properties.pop(name, None)
-        if name in cluster["properties"]:
-            properties[name] = cluster["properties"][name]
+        _keep(properties, cluster["properties"], (name,))
+    pools = {pool["name"]: pool for pool in cluster["properties"].get("agentPoolProfiles") or []}
+    for pool in properties.get("agentPoolProfiles") or []:
+        _keep(pool, pools.get(pool.get("name"), {}), _READ_ONLY_OF_POOLS)
     issuer_url = (cluster["properties"].get("oidcIssuerProfile") or {}).get("issuerURL")
     if issuer_url:
         properties.setdefault("oidcIssuerProfile", {"enabled": True})["issuerURL"] = issuer_url
@@ -222,9 +225,21 @@ def _replaced(cluster: Body, given: dict[str, Any]) -> Body:
         (properties.get("oidcIssuerProfile") or {}).pop("issuerURL", None)
     kept = {name: cluster[name] for name in ("id", "name", "type", "location", "eTag")}
     sent = {name: value for name, value in given.items() if name not in (*kept, "properties", "systemData")}
+    if isinstance(sent.get("identity"), dict):
+        sent["identity"] = dict(sent["identity"])
+        same = sent["identity"].get("type") == (cluster.get("identity") or {}).get("type")
+        _keep(sent["identity"], cluster["identity"] if same else {}, _READ_ONLY_OF_IDENTITY)
     # In the order in which the service shows them.
     wanted = {**sent, **kept, "properties": properties}
     return {name: wanted[name] for name in [*cluster, *wanted] if name in wanted}
+
+
+def _keep(wanted: dict[str, Any], stored: dict[str, Any], names: tuple[str, ...]) -> None:
+    """What is read-only stays as stored, whatever was sent for it."""
+    for name in names:
+        wanted.pop(name, None)
+        if name in stored:
+            wanted[name] = stored[name]
 
 
 def _moment() -> str:

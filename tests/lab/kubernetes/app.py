@@ -6,23 +6,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from aiohttp import web
 
-from lab.kubernetes import discovery, errors, openapi, protobuf, subresources, target
+from lab.kubernetes import bodies, discovery, errors, openapi, subresources, target
+from lab.kubernetes.bodies import answer
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.controllers import Controllers
+from lab.kubernetes.deletion import Deleter
 from lab.kubernetes.reads import Form, Reader
+from lab.kubernetes.registry import NAMESPACE
 from lab.kubernetes.store import Object, Store
 from lab.kubernetes.target import Target
 from lab.kubernetes.tokens import TokenIssuer
-from lab.kubernetes.writes import APPLY_PATCH, PATCH_TYPES, Options, Writer
+from lab.kubernetes.watches import Watch
+from lab.kubernetes.writes import APPLY_PATCH, Options, Writer
 
-_JSON = "application/json"
+LOG = logging.getLogger(__name__)
+_LARGEST_BODY = 3 * 2**20
 
 
 def build(
@@ -54,10 +59,11 @@ class _ApiServer:
         self._credentials = credentials
         self._reader = Reader(store)
         self._writer = Writer(store, settings)
+        self._deleter = Deleter(store)
         self._streams: set[asyncio.Task[Any]] = set()
 
     def application(self) -> web.Application:
-        application = web.Application(middlewares=[self._guard], client_max_size=8 * 2**20)
+        application = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         router = application.router
         for path in ("/healthz", "/livez", "/readyz"):
             router.add_get(path, _healthy)
@@ -83,13 +89,23 @@ class _ApiServer:
             if user is None:
                 raise errors.unauthorized()
             request["user"] = user
-            answer: web.StreamResponse = await handler(request)
-            return answer
+            response: web.StreamResponse = await handler(request)
+            return response
         except errors.StatusError as error:
-            return _answer(error.body, error.code)
+            refusal = error
         except web.HTTPNotFound:
-            error = errors.no_such_path()
-            return _answer(error.body, error.code)
+            refusal = errors.no_such_path()
+        except web.HTTPMethodNotAllowed:
+            refusal = errors.method_not_allowed()
+        except web.HTTPRequestEntityTooLarge:
+            message = f"Request entity too large: limit is {_LARGEST_BODY}"
+            refusal = errors.StatusError(413, "RequestEntityTooLarge", message)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            LOG.exception("%s %s failed", request.method, request.path_qs)
+            refusal = errors.internal(f"{type(error).__name__}: {error}")
+        return answer(refusal.body, refusal.code)
 
     async def _end_streams(self, _application: web.Application) -> None:
         for task in self._streams:
@@ -98,17 +114,17 @@ class _ApiServer:
     # Discovery
 
     async def _version(self, _request: web.Request) -> web.Response:
-        return _answer(discovery.VERSION)
+        return answer(discovery.VERSION)
 
     async def _core_versions(self, request: web.Request) -> web.Response:
         if _wants_aggregated(request):
-            return _answer(discovery.aggregated(core=True), content_type=discovery.AGGREGATED)
-        return _answer(discovery.core_versions(request.host))
+            return answer(discovery.aggregated(core=True), content_type=discovery.AGGREGATED)
+        return answer(discovery.core_versions(request.host))
 
     async def _groups(self, request: web.Request) -> web.Response:
         if _wants_aggregated(request):
-            return _answer(discovery.aggregated(core=False), content_type=discovery.AGGREGATED)
-        return _answer(discovery.group_list())
+            return answer(discovery.aggregated(core=False), content_type=discovery.AGGREGATED)
+        return answer(discovery.group_list())
 
     async def _group(self, request: web.Request) -> web.Response:
         return _found(discovery.group(request.match_info["group"]))
@@ -119,14 +135,14 @@ class _ApiServer:
 
     async def _openapi_v2(self, request: web.Request) -> web.Response:
         accept = request.headers.get("Accept", "")
-        if "protobuf" in accept and _JSON not in accept.replace("+protobuf", ""):
+        if "protobuf" in accept and bodies.JSON not in accept.replace("+protobuf", ""):
             raise errors.StatusError(
                 406, "NotAcceptable", "only the following media types are accepted: application/json"
             )
-        return _answer(await asyncio.to_thread(openapi.v2))
+        return answer(await asyncio.to_thread(openapi.v2))
 
     async def _openapi_index(self, _request: web.Request) -> web.Response:
-        return _answer(await asyncio.to_thread(openapi.index))
+        return answer(await asyncio.to_thread(openapi.index))
 
     async def _openapi_document(self, request: web.Request) -> web.Response:
         return _found(await asyncio.to_thread(openapi.document, request.match_info["path"]))
@@ -138,43 +154,46 @@ class _ApiServer:
         group, version, rest = info.get("group", ""), info.get("version", "v1"), info["rest"]
         for kind in discovery.REVIEWS:
             if (kind.group, kind.version, kind.plural) == (group, version, rest) and request.method == "POST":
-                return _answer(subresources.review(kind, await _body(request), request["user"]), 201)
+                return answer(subresources.review(kind, await bodies.read_object(request), request["user"]), 201)
         asked = target.parse(group, version, rest)
         if asked.subresource and asked.subresource != "status":
             return await self._subresource(request, asked)
+        # Nobody creates or deletes in all namespaces at once.
+        scoped = bool(asked.namespace) or not asked.kind.namespaced
         match request.method:
             case "GET":
                 return await self._read(request, asked)
-            case "POST" if not asked.name:
+            case "POST" if not asked.name and scoped:
                 return await self._create(request, asked)
             case "PUT" if asked.name:
-                options = _options(request)
-                return _written(self._writer.replace(asked, await _body(request), options), options, request, asked)
+                return await self._replace(request, asked)
             case "PATCH" if asked.name:
                 return await self._patch(request, asked)
-            case "DELETE" if not asked.subresource:
+            case "DELETE" if not asked.subresource and (asked.name or (scoped and asked.kind is not NAMESPACE)):
                 return await self._delete(request, asked)
-        raise errors.StatusError(
-            405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-        )
+        raise errors.method_not_allowed()
 
     async def _read(self, request: web.Request, asked: Target) -> web.StreamResponse:
         query = request.query
         form = Form(asked.kind, request.headers.get("Accept", ""), query.get("includeObject", ""))
         if query.get("watch") in ("true", "1"):
-            return await self._stream(request, asked, form)
+            return await self._watch(request, Watch(self._store, asked, query, form))
         if asked.name:
-            return _answer(form.one(self._reader.get(asked)))
-        return _answer(self._reader.list(asked, query, form))
+            return answer(form.one(self._reader.get(asked)))
+        return answer(self._reader.list(asked, query, form))
 
-    async def _stream(self, request: web.Request, asked: Target, form: Form) -> web.StreamResponse:
-        events = self._reader.watch(asked, request.query, form)
-        response = web.StreamResponse(headers={"Content-Type": _JSON})
+    async def _watch(self, request: web.Request, watch: Watch) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": bodies.JSON})
         response.enable_chunked_encoding()
         await response.prepare(request)
         with self._ending_with_the_server():
-            async for event in events:
-                await response.write(_encoded(event) + b"\n")
+            try:
+                async with asyncio.timeout(watch.seconds), contextlib.aclosing(watch.events()) as events:
+                    async for event in events:
+                        await response.write(bodies.encoded(event) + b"\n")
+            except TimeoutError:
+                if last := watch.last():
+                    await response.write(bodies.encoded(last) + b"\n")
         await response.write_eof()
         return response
 
@@ -182,55 +201,50 @@ class _ApiServer:
         return _Registered(self._streams)
 
     async def _create(self, request: web.Request, asked: Target) -> web.Response:
-        options = _options(request)
-        return _written(self._writer.create(asked, await _body(request), options), options, request, asked, 201)
+        options = bodies.options(request)
+        item = self._writer.create(asked, await bodies.read_object(request), options)
+        return _written(item, options, request, asked, 201)
+
+    async def _replace(self, request: web.Request, asked: Target) -> web.Response:
+        options = bodies.options(request)
+        item = self._writer.replace(asked, await bodies.read_object(request), options)
+        return _written(item, options, request, asked)
 
     async def _patch(self, request: web.Request, asked: Target) -> web.Response:
-        content_type = request.content_type
-        if content_type not in PATCH_TYPES:
-            raise errors.StatusError(
-                415,
-                "UnsupportedMediaType",
-                f"the body of the request was in an unknown format - accepted media types include: {', '.join(PATCH_TYPES)}",
-            )
-        options, body = _options(request), await _body(request)
-        if content_type != APPLY_PATCH:
-            return _written(self._writer.patch(asked, content_type, body, options), options, request, asked)
-        if not request.query.get("fieldManager"):
-            why = "fieldManager: Required value: is required for apply patch"
-            raise errors.StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {why}')
-        item, created = self._writer.apply(asked, body, options)
-        return _written(item, options, request, asked, 201 if created else 200)
+        content_type, patch = request.content_type, await bodies.read_patch(request)
+        if content_type == APPLY_PATCH:
+            options = bodies.apply_options(request)
+            item, created = self._writer.apply(asked, patch, options)
+            return _written(item, options, request, asked, 201 if created else 200)
+        options = bodies.options(request)
+        return _written(self._writer.patch(asked, content_type, patch, options), options, request, asked)
 
     async def _delete(self, request: web.Request, asked: Target) -> web.Response:
-        given = await _body(request) if request.can_read_body else {}
-        query = request.query
-        options = {
-            **given,
-            **{name: query[name] for name in ("propagationPolicy", "gracePeriodSeconds") if name in query},
-        }
-        dry_run = query.get("dryRun") == "All" or "All" in (given.get("dryRun") or [])
+        given = await bodies.read_object(request) if request.can_read_body else {}
+        named = ("propagationPolicy", "gracePeriodSeconds", "orphanDependents")
+        options = {**given, **{name: request.query[name] for name in named if name in request.query}}
+        dry_run = request.query.get("dryRun") == "All" or "All" in (given.get("dryRun") or [])
         if asked.name:
-            return _answer(self._writer.delete(asked, options, dry_run=dry_run))
-        form = Form(asked.kind, "", "")
-        found = self._reader.list(asked, {**query, "limit": ""}, form)
-        for item in found["items"]:
+            return answer(self._deleter.delete(asked, options, dry_run=dry_run))
+        found = self._reader.select(asked, request.query)
+        listed = Form(asked.kind, "", "").many(found, {"resourceVersion": str(self._store.revision)})
+        for item in found:
             metadata = item["metadata"]
             one = Target(asked.kind, metadata.get("namespace", ""), metadata["name"])
-            self._writer.delete(one, options, dry_run=dry_run)
-        return _answer(found)
+            self._deleter.delete(one, options, dry_run=dry_run)
+        return answer(listed)
 
     # Subresources
 
     async def _subresource(self, request: web.Request, asked: Target) -> web.StreamResponse:
         match asked.kind.plural, asked.subresource, request.method:
             case "serviceaccounts", "token", "POST":
-                given = await _body(request)
-                return _answer(subresources.request_token(self._store, self._settings, self._tokens, asked, given), 201)
+                given = await bodies.read_object(request)
+                return answer(subresources.request_token(self._store, self._settings, self._tokens, asked, given), 201)
             case "pods", "log", "GET":
                 return await self._log(request, asked)
             case "namespaces", "finalize", "PUT":
-                return _answer(subresources.finalized(self._store, asked, await _body(request)))
+                return answer(subresources.finalized(self._store, asked, await bodies.read_object(request)))
             case _, "scale", ("GET" | "PUT" | "PATCH") if "scale" in asked.kind.subresources:
                 return await self._scale(request, asked)
         raise errors.no_such_path()
@@ -238,15 +252,14 @@ class _ApiServer:
     async def _scale(self, request: web.Request, asked: Target) -> web.Response:
         item = self._reader.get(asked)
         if request.method == "GET":
-            return _answer(subresources.scale_of(item))
-        given, options = await _body(request), _options(request)
+            return answer(subresources.scale_of(item))
+        options = bodies.options(request)
         if request.method == "PATCH":
-            given = {
-                "metadata": given.get("metadata") or {},
-                "spec": {"replicas": item["spec"].get("replicas"), **given["spec"]},
-            }
-        changed = self._writer.replace(asked, subresources.scaled(item, given), options)
-        return _answer(subresources.scale_of(changed))
+            scale = subresources.patched_scale(item, request.content_type, await bodies.read_patch(request))
+        else:
+            scale = await bodies.read_object(request)
+        changed = self._writer.replace(asked, subresources.scaled(item, scale), options)
+        return answer(subresources.scale_of(changed))
 
     async def _log(self, request: web.Request, asked: Target) -> web.StreamResponse:
         pieces = subresources.log(self._store, self._controllers, asked, request.query)
@@ -255,7 +268,8 @@ class _ApiServer:
         response.enable_chunked_encoding()
         await response.prepare(request)
         with self._ending_with_the_server():
-            await response.write(first)
+            if first:
+                await response.write(first)
             async for piece in pieces:
                 await response.write(piece)
         await response.write_eof()
@@ -281,53 +295,17 @@ async def _healthy(_request: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-async def _body(request: web.Request) -> Any:
-    content = await request.read()
-    try:
-        if content.startswith(b"k8s\0"):
-            return protobuf.decode(content)
-        if "yaml" in request.content_type:
-            return yaml.safe_load(content)
-        return json.loads(content or b"{}")
-    except protobuf.Unsupported as error:
-        raise errors.StatusError(415, "UnsupportedMediaType", str(error)) from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise errors.bad_request(f"the object provided is unrecognized (must be of type object): {error}") from None
-
-
-def _options(request: web.Request) -> Options:
-    query = request.query
-    manager = query.get("fieldManager") or request.headers.get("User-Agent", "unknown").partition("/")[0]
-    return Options(
-        manager=manager,
-        dry_run=query.get("dryRun") == "All",
-        validation=query.get("fieldValidation") or "Warn",
-        force=query.get("force") in ("true", "True", "1"),
-    )
-
-
 def _written(item: Object, options: Options, request: web.Request, asked: Target, status: int = 200) -> web.Response:
-    form = Form(asked.kind, request.headers.get("Accept", ""), "Object")
-    answer = _answer(form.one(item), status)
-    for warning in options.warnings:
-        escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
-        answer.headers.add("Warning", f'299 - "{escaped}"')
-    return answer
+    form = Form(asked.kind, request.headers.get("Accept", ""), request.query.get("includeObject", ""))
+    return bodies.warned(answer(form.one(item), status), options.warnings)
 
 
 def _found(body: Any) -> web.Response:
     if body is None:
         raise errors.no_such_path()
-    return _answer(body)
-
-
-def _answer(body: Any, status: int = 200, content_type: str = _JSON) -> web.Response:
-    return web.Response(body=_encoded(body), status=status, headers={"Content-Type": content_type})
-
-
-def _encoded(body: Any) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
+    return answer(body)
 
 
 def _wants_aggregated(request: web.Request) -> bool:
-    return "as=APIGroupDiscoveryList" in request.headers.get("Accept", "") and "v=v2;" in request.headers["Accept"]
+    accept = request.headers.get("Accept", "")
+    return "as=APIGroupDiscoveryList" in accept and "v=v2;" in f"{accept};"

@@ -181,7 +181,7 @@ def _model(name: str) -> Any:
     return getattr(models, name, None) if name[:1].isupper() else None
 
 
-def _kind_model(kind: Kind, suffix: str = "") -> str:
+def model_name(kind: Kind, suffix: str = "") -> str:
     """The name of a kind's model; it begins with the group if groups have kinds of the same name."""
     name = f"{kind.version.capitalize()}{kind.kind}{suffix}"
     return name if _model(name) else f"{_package_part(kind).capitalize()}{name}"
@@ -213,7 +213,7 @@ def _schema_names() -> dict[str, str]:
     }
     for kind in KINDS:
         package = f"io.k8s.api.{_package_part(kind)}.{kind.version}"
-        roots.setdefault(package, []).extend((_kind_model(kind), _kind_model(kind, "List")))
+        roots.setdefault(package, []).extend((model_name(kind), model_name(kind, "List")))
     roots["io.k8s.api.autoscaling.v1"] = ["V1Scale"]
     names: dict[str, str] = {}
     for package, models in roots.items():
@@ -331,7 +331,7 @@ def _kinds_of_models() -> dict[str, list[dict[str, str]]]:
     }
     for kind in KINDS:
         for suffix in ("", "List"):
-            found[_kind_model(kind, suffix)] = [_gvk(kind, suffix)]
+            found[model_name(kind, suffix)] = [_gvk(kind, suffix)]
     return found
 
 
@@ -342,7 +342,7 @@ def _named(name: str) -> list[dict[str, str]]:
 def _schemas(dialect: _Dialect, kinds: Iterable[Kind]) -> dict[str, Schema]:
     roots = ["V1DeleteOptions", "V1Status", "V1Scale"]
     for kind in kinds:
-        roots += [_kind_model(kind), _kind_model(kind, "List")]
+        roots += [model_name(kind), model_name(kind, "List")]
     found = dialect.special()
     for name in _reached(roots):
         found[_schema_names()[name]] = _schema(dialect, name)
@@ -412,7 +412,7 @@ class _Path:
             return _schema_names()["V1Scale"]
         if action in ("delete", "deletecollection"):
             return _schema_names()["V1Status"]
-        return _schema_names()[_kind_model(self.kind, "List" if action == "list" else "")]
+        return _schema_names()[model_name(self.kind, "List" if action == "list" else "")]
 
     def named(self) -> dict[str, str]:
         if self.subresource == "scale":
@@ -552,7 +552,7 @@ def v2() -> dict[str, Any]:
 
 def unknown_fields(kind: Kind, item: Object) -> list[str]:
     """Paths of the fields that the kind does not have, as the API server's strict decoder names them."""
-    return list(_unknown(_kind_model(kind), item, ""))
+    return list(_unknown(model_name(kind), item, ""))
 
 
 @cache

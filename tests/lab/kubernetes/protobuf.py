@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
-_MAGIC = b"k8s\0"
+MAGIC = b"k8s\0"
 
 # Go's encoder writes the zero values of fields without a pointer, which JSON leaves out.
 _PLAIN = frozenset(
@@ -217,9 +217,9 @@ def decode(body: bytes) -> dict[str, Any]:
 
     :raises Unsupported: for what kubectl's imperative commands do not send; ValueError for what is no such message.
     """
-    if not body.startswith(_MAGIC):
+    if not body.startswith(MAGIC):
         raise ValueError("the body does not begin with the magic bytes of Kubernetes' protobuf")
-    envelope = dict(_fields(body[len(_MAGIC) :]))
+    envelope = dict(_fields(body[len(MAGIC) :]))
     names = dict(_fields(envelope[1]))
     api_version, kind = _text(names.get(1, b"")), _text(names.get(2, b""))
     message = _KINDS.get((api_version, kind))

@@ -53,6 +53,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "Secret": ("type",),
     "Service": ("spec.clusterIP", "spec.type"),
 }
+# What is false is not there.
+_FLAGS = ("spec.hostNetwork", "spec.unschedulable")
 # Where a field is, if not where its name says.
 _ELSEWHERE = {"source": "source.component", "status.successful": "status.succeeded"}
 
@@ -90,6 +92,8 @@ def _field_test(kind: Kind, text: str) -> Predicate:
     name, wanted = match["key"], match["value"]
     if name not in (*_COMMON_FIELDS, *_FIELDS.get(kind.kind, ())):
         raise errors.bad_request(f"field label not supported: {name}")
+    if name in _FLAGS and wanted == "false":
+        wanted = ""
     path = _ELSEWHERE.get(name, name).split(".")
     negative = match["operator"] == "!="
     return lambda item: (_field(item, path) == wanted) != negative
@@ -104,5 +108,5 @@ def _field(item: Object, path: list[str]) -> str:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     if isinstance(value, bool):
-        return str(value).lower()
+        return "true" if value else ""
     return "" if value is None else str(value)

@@ -117,6 +117,8 @@ class Store:
             return old
         if "generation" in old["metadata"] and fresh.get("spec") != old.get("spec"):
             fresh["metadata"]["generation"] += 1
+        if dry_run:
+            return fresh
         if "deletionTimestamp" in fresh["metadata"] and not _holds(fresh) and not _grace_left(fresh):
             return self._remove(kind, fresh, old)
         return self._put("MODIFIED", kind, fresh, old)

@@ -10,13 +10,14 @@ import copy
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from lab.kubernetes import errors
+from lab.kubernetes import errors, patches
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.controllers import Controllers
 from lab.kubernetes.registry import POD, Kind
 from lab.kubernetes.store import Object, Store, now
 from lab.kubernetes.target import Target
 from lab.kubernetes.tokens import TokenIssuer
+from lab.kubernetes.writes import JSON_PATCH
 
 SHORTEST_TOKEN_S, LONGEST_TOKEN_S, DEFAULT_TOKEN_S = 600, 2**32, 3600
 _FOLLOW_PAUSE_S = 0.2
@@ -29,7 +30,8 @@ def request_token(
     """The TokenRequest API."""
     account = store.get(target.kind, target.namespace, target.name)
     spec = given.get("spec") or {}
-    seconds = spec.get("expirationSeconds") or DEFAULT_TOKEN_S
+    seconds = spec.get("expirationSeconds")
+    seconds = DEFAULT_TOKEN_S if seconds is None else seconds
     if seconds < SHORTEST_TOKEN_S:
         why = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
         raise errors.invalid(_TOKEN_REQUEST, "", [("spec.expirationSeconds", why)])
@@ -71,6 +73,13 @@ def scale_of(item: Object) -> Object:
         "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
         "status": {"replicas": status.get("replicas", 0), "selector": selector},
     }
+
+
+def patched_scale(item: Object, content_type: str, patch: Any) -> Object:
+    scale = scale_of(item)
+    if content_type == JSON_PATCH:
+        return patches.json_patch(scale, patch)
+    return patches.merge(scale, patch)
 
 
 def scaled(item: Object, scale: Object) -> Object:

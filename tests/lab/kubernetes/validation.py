@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -105,8 +106,10 @@ def _workload(spec: Object) -> Causes:
     if not selector:
         yield "spec.selector", "Required value"
     elif not selects(selector, {"metadata": {"labels": labels}}):
-        shown = "{" + ",".join(f'"{name}":"{value}"' for name, value in labels.items()) + "}"
-        yield "spec.template.metadata.labels", f"Invalid value: {shown}: `selector` does not match template `labels`"
+        yield (
+            "spec.template.metadata.labels",
+            f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`",
+        )
     yield from _pod(template.get("spec") or {}, "spec.template.spec")
 
 
@@ -147,7 +150,7 @@ def _container(container: Object, at: str, volumes: set[Any]) -> Causes:
 def _unchangeable(kind: Kind, item: Object, old: Object) -> Causes:
     spec, before = item.get("spec") or {}, old.get("spec") or {}
     if kind.kind in _WITH_TEMPLATE and kind.kind != "ReplicaSet" and spec.get("selector") != before.get("selector"):
-        yield "spec.selector", f"Invalid value: {_go(spec.get('selector'))}: field is immutable"
+        yield "spec.selector", f"Invalid value: {_shown(spec.get('selector'))}: field is immutable"
     if kind.kind == "Pod" and _fixed(spec) != _fixed(before):
         yield (
             "spec",
@@ -176,11 +179,9 @@ def _fixed(spec: Object) -> Object:
     return rest
 
 
-def _go(value: Any) -> str:
-    """Something like Go's C(%v) of a label selector."""
-    labels = (value or {}).get("matchLabels") or {}
-    pairs = ", ".join(f'"{name}":"{text}"' for name, text in labels.items())
-    return f"v1.LabelSelector{{MatchLabels:map[string]string{{{pairs}}}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
+def _shown(value: Any) -> str:
+    """As in refusals."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _is_port(value: Any) -> bool:
