@@ -103,13 +103,17 @@ def _command(target: str, directory: Path, settings: Settings) -> list[str]:
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable, "output_dir": str(output)},
+        "vars": {
+            "ansible_python_interpreter": sys.executable,
+            "output_dir": str(output),
+            "real_kubernetes": settings.kubeconfig is not None,
+        },
         "roles": [target],
     }
     playbook = directory / "play.json"
     playbook.write_text(json.dumps([play], indent=2), encoding="utf-8")
     program = Path(sys.executable).with_name("ansible-playbook")
-    return [str(program), "-vvv" if settings.verbose else "-v", str(playbook)]
+    return [str(program), "--inventory", "localhost,", "-vvv" if settings.verbose else "-v", str(playbook)]
 
 
 def _ansible_environment(directory: Path) -> dict[str, str]:
@@ -117,7 +121,6 @@ def _ansible_environment(directory: Path) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(BUILD / "collections"),
         "ANSIBLE_CONFIG": str(REPOSITORY / "tests" / "tooling" / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory / "ansible"),
-        "ANSIBLE_INVENTORY": "localhost,",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_ROLES_PATH": str(TARGETS),
     }

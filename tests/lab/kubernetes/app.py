@@ -65,16 +65,20 @@ class _ApiServer:
     def application(self) -> web.Application:
         application = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         router = application.router
-        for path in ("/healthz", "/livez", "/readyz"):
-            router.add_get(path, _healthy)
-        router.add_get("/version", self._version)
-        router.add_get("/api", self._core_versions)
-        router.add_get("/apis", self._groups)
-        router.add_get("/apis/{group}", self._group)
-        router.add_get("/api/v1", self._resources)
-        router.add_get("/apis/{group}/{version}", self._resources)
-        router.add_get("/openapi/v2", self._openapi_v2)
-        router.add_get("/openapi/v3", self._openapi_index)
+        for path, handler in {
+            "/healthz": _healthy,
+            "/livez": _healthy,
+            "/readyz": _healthy,
+            "/version": self._version,
+            "/api": self._core_versions,
+            "/api/v1": self._resources,
+            "/apis": self._groups,
+            "/apis/{group}": self._group,
+            "/apis/{group}/{version}": self._resources,
+            "/openapi/v2": self._openapi_v2,
+            "/openapi/v3": self._openapi_index,
+        }.items():
+            router.add_get(f"{path}{{slash:/?}}", handler)
         router.add_get("/openapi/v3/{path:.+}", self._openapi_document)
         router.add_route("*", "/api/v1/{rest:.+}", self._objects)
         router.add_route("*", "/apis/{group}/{version}/{rest:.+}", self._objects)

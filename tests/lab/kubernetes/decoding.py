@@ -19,8 +19,8 @@ from lab.kubernetes import errors, openapi
 from lab.kubernetes.registry import Kind
 from lab.kubernetes.store import Object
 
-_LIST = re.compile(r"list\[(.*)\]")
-_DICT = re.compile(r"dict\(str, (.*)\)")
+_LIST = re.compile(r"[Ll]ist\[(.*)\]")
+_DICT = re.compile(r"[Dd]ict[(\[]str, (.*)[)\]]")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _VERSION = re.compile(r"^(Core|Discovery|Events|Storage|Rbac|Authentication)?V\d+((alpha|beta)\d+)?")
 # Maps and fields of quantities, which may be numbers.
@@ -80,7 +80,7 @@ def _check(type_: str, value: Any, path: tuple[str, ...], struct: str) -> None:
     if value is None or (path and path[-1] in _QUANTITIES):
         return
     if inner := _LIST.fullmatch(type_) or _DICT.fullmatch(type_):
-        container: type = list if type_.startswith("list") else dict
+        container: type = list if _LIST.fullmatch(type_) else dict
         if not isinstance(value, container):
             raise _Mistyped(value, _go_name(struct), path, _go_type(type_))
         for each in value if container is list else value.values():

@@ -74,7 +74,7 @@ def _job(item: Object) -> None:
 def _template(spec: Object) -> None:
     template = spec.get("template")
     if isinstance(template, dict):
-        template.setdefault("metadata", {}).setdefault("creationTimestamp", None)
+        template.setdefault("metadata", {})
         pod_spec(template.setdefault("spec", {}))
 
 

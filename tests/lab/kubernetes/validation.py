@@ -35,6 +35,10 @@ _VALUE_WORDS = (
     "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
+_KEY_WORDS = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 _NAMES_ARE_LABELS = ("Namespace", "Service")
 _NAMES_ARE_FREE = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 _WITH_TEMPLATE = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
@@ -66,12 +70,12 @@ def _metadata(kind: Kind, item: Object) -> Causes:
             yield "metadata.name", f'Invalid value: "{name}": {_SUBDOMAIN_WORDS}'
     for key, value in (metadata.get("labels") or {}).items():
         if not _is_qualified(key):
-            yield "metadata.labels", f'Invalid value: "{key}": name part must consist of alphanumeric characters'
+            yield "metadata.labels", f'Invalid value: "{key}": {_KEY_WORDS}'
         if value and not (_QUALIFIED.fullmatch(value) and len(value) <= _LONGEST_LABEL):
             yield "metadata.labels", f'Invalid value: "{value}": {_VALUE_WORDS}'
     for key in metadata.get("annotations") or {}:
         if not _is_qualified(key.lower()):
-            yield "metadata.annotations", f'Invalid value: "{key}": name part must consist of alphanumeric characters'
+            yield "metadata.annotations", f'Invalid value: "{key}": {_KEY_WORDS}'
 
 
 def _is_qualified(key: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.kubernetes import admission, decoding, errors, managed_fields, patches, strategic_merge
+from lab.kubernetes import admission, decoding, errors, field_sets, managed_fields, patches, strategic_merge
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.registry import NAMESPACE, Kind
 from lab.kubernetes.store import Object, Store, now
@@ -87,7 +87,7 @@ class Writer:
             shown = json.dumps(json.dumps(patch, separators=(",", ":")))
             why = f"Invalid value: {shown}: strict decoding error: {', '.join(unknown)}"
             raise errors.invalid(_NO_KIND, "", [("patch", why)])
-        return self._update(target, old, changed, options)
+        return self._update(target, old, field_sets.tidied(changed, field_sets.shape_of(target.kind)), options)
 
     def apply(self, target: Target, given: Any, options: Options) -> tuple[Object, bool]:
         """Server-side apply.
@@ -132,7 +132,7 @@ class Writer:
         unknown = self._decoded(target.kind, item, options)
         if unknown and options.validation == "Strict":
             raise decoding.refusal(target.kind, f"strict decoding error: {', '.join(unknown)}")
-        return item
+        return field_sets.tidied(item, field_sets.shape_of(target.kind))
 
     def _of_path(self, target: Target, given: Any) -> Object:
         kind = target.kind
