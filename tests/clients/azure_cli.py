@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ class AzureCli:
         done = self._start(arguments)
         assert done.returncode == 0, f"az {' '.join(arguments[:2])} failed:\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def run_once_replicated(self, *arguments: str, seconds: float = 30) -> None:
+        """Again while the authorization service does not know a new identity, as scripts with az have to."""
+        deadline = time.monotonic() + seconds
+        while (done := self._start(arguments)).returncode != 0:
+            assert "PrincipalNotFound" in done.stderr, done.stderr
+            assert time.monotonic() < deadline, done.stderr
+            time.sleep(1)
 
     def refusal(self, *arguments: str) -> str:
         done = self._start(arguments)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,11 @@ __all__ = ["ansible", "az", "kubectl", "lab", "quiet_lab", "site_variables"]
 
 
 @pytest.fixture(scope="module")
-def az(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureCli]:
+def az(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> AzureCli:
     """Signed in to the lab as to any custom cloud."""
     cli = AzureCli(lab.environment, tmp_path_factory.mktemp("az"))
     cli.sign_in()
-    yield cli
-    cli.run("logout")
+    return cli
 
 
 @pytest.fixture(scope="module")

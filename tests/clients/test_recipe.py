@@ -100,7 +100,8 @@ def by_hand(lab: Lab, az: AzureCli, kubectl: Kubectl) -> dict[str, Any]:
 
 def assign_role(az: AzureCli, principal_id: str, scope: str) -> None:
     principal = ("--assignee-object-id", principal_id, "--assignee-principal-type", "ServicePrincipal")
-    az.run("role", "assignment", "create", *principal, "--role", "Key Vault Secrets User", "--scope", scope)
+    role = ("--role", "Key Vault Secrets User", "--scope", scope)
+    az.run_once_replicated("role", "assignment", "create", *principal, *role)
 
 
 def test_site_finds_nothing_to_change_after_the_recipe_by_hand(
