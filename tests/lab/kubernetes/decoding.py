@@ -16,11 +16,13 @@ from typing import Any
 from kubernetes.client import models
 
 from lab.kubernetes import errors, openapi
+from lab.kubernetes.quantities import canonical
 from lab.kubernetes.registry import Kind
 from lab.kubernetes.store import Object
 
 _LIST = re.compile(r"[Ll]ist\[(.*)\]")
 _DICT = re.compile(r"[Dd]ict[(\[]str, (.*)[)\]]")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _VERSION = re.compile(r"^(Core|Discovery|Events|Storage|Rbac|Authentication)?V\d+((alpha|beta)\d+)?")
 # Maps and fields of quantities, which may be numbers.
@@ -64,7 +66,9 @@ def check_types(kind: Kind, item: Object) -> None:
     name = openapi.model_name(kind)
     try:
         _check(name, item, (), name)
-    except _Mistyped as error:
+        for value in (item.get("data") or {}).values() if kind.kind == "Secret" else ():
+            _check_base64(value)
+    except (_Mistyped, ValueError) as error:
         raise refusal(kind, str(error)) from None
 
 
@@ -77,7 +81,10 @@ def unknown_fields(kind: Kind, item: Object) -> list[str]:
 
 
 def _check(type_: str, value: Any, path: tuple[str, ...], struct: str) -> None:
-    if value is None or (path and path[-1] in _QUANTITIES):
+    if value is None:
+        return
+    if path and path[-1] in _QUANTITIES:
+        _check_quantities(value)
         return
     if inner := _LIST.fullmatch(type_) or _DICT.fullmatch(type_):
         container: type = list if _LIST.fullmatch(type_) else dict
@@ -93,6 +100,23 @@ def _check(type_: str, value: Any, path: tuple[str, ...], struct: str) -> None:
                 _check(fields[field], each, (*path, field), type_)
     elif not _fits(type_, value):
         raise _Mistyped(value, _go_name(struct), path, _go_type(type_))
+
+
+def _check_base64(value: Any) -> None:
+    wrong = _NOT_BASE64.search(value or "")
+    if wrong or len(value or "") % 4:
+        raise ValueError(f"illegal base64 data at input byte {wrong.start() if wrong else len(value) // 4 * 4}")
+
+
+def _check_quantities(value: Any) -> None:
+    """
+    :raises ValueError: as the quantity's own decoder says it.
+    """
+    if isinstance(value, dict):
+        for each in value.values():
+            _check_quantities(each)
+    elif isinstance(value, (str, int, float)):
+        canonical(value)
 
 
 def _fits(type_: str, value: Any) -> bool:

@@ -19,16 +19,37 @@ def canonical(given: Any) -> str:
 
     :raises ValueError: for what is no quantity.
     """
+    value, suffix = _parse(given)
+    # A fraction of a unit, or less than a binary unit, is written in decimal.
+    if suffix in _BINARY and value == value.to_integral() and abs(value) >= 1024:
+        return _binary(value)
+    if suffix[:1] in ("e", "E") and suffix not in _DECIMAL:
+        return _exponent(value)
+    return _decimal(value)
+
+
+def number(given: Any) -> Decimal:
+    """
+    :raises ValueError: for what is no quantity.
+    """
+    return _parse(given)[0]
+
+
+def _parse(given: Any) -> tuple[Decimal, str]:
     match = _PATTERN.fullmatch(str(given))
     if not match:
         raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    number, suffix = Decimal(match.group(1)), match.group(2)
+    value, suffix = Decimal(match.group(1)), match.group(2)
     if suffix in _BINARY:
-        value = number * 1024 ** _BINARY[suffix]
-        # A binary suffix with less than one whole unit is written in decimal.
-        return _binary(value) if value == value.to_integral() and abs(value) >= 1024 else _decimal(value)
-    exponent = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])
-    return _decimal(number.scaleb(exponent))
+        return value * 1024 ** _BINARY[suffix], suffix
+    return value.scaleb(_DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])), suffix
+
+
+def _exponent(value: Decimal) -> str:
+    """With an exponent that is a multiple of three."""
+    text = _decimal(value)
+    digits, suffix = text.rstrip("numkMGTPE"), text.lstrip("+-0123456789")
+    return f"{digits}e{_DECIMAL[suffix]}" if suffix else text
 
 
 def _binary(value: Decimal) -> str:
