@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -32,7 +33,7 @@ _DISTRIBUTIONS = {
 
 def open_session(module: AnsibleModule) -> Session:
     """The Azure session that the module's options describe; every secret of any source is censored from then on."""
-    resolved = options.resolve(module.params)
+    resolved = options.resolve(module.params, os.environ)
     module.no_log_values.update(resolved.secrets)
     return Session(resolved)
 

@@ -64,7 +64,7 @@ class TokenMint:
         """
         if not authorization:
             raise TokenRefused("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-        scheme, _, token = authorization.partition(" ")
+        scheme, _blank, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise TokenRefused(
                 "AuthenticationFailedInvalidHeader",

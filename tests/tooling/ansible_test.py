@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,9 @@ def _alone() -> Iterator[None]:
 
 
 def _ansible_test(tree: Path, arguments: Sequence[str]) -> int:
-    return subprocess.run([ANSIBLE_TEST, *arguments], cwd=tree, check=False).returncode
+    # shellcheck is looked for on PATH.
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(ANSIBLE_TEST).parent), os.environ["PATH"]])}
+    return subprocess.run([ANSIBLE_TEST, *arguments], cwd=tree, env=environment, check=False).returncode
 
 
 def main() -> int:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -106,7 +105,7 @@ class AuthOptions:
         return self.parameters.tenant or self.environment.tenant or (self.profile.tenant if self.profile else "")
 
 
-def resolve(params: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> AuthOptions:
+def resolve(params: Mapping[str, Any], environ: Mapping[str, str]) -> AuthOptions:
     """Put together what the task, the environment and C(~/.azure/credentials) say, without any request.
 
     :raises ConfigurationError: for an unknown auth_source, or a profile that does not exist.

@@ -16,7 +16,7 @@ from ..errors import VirtualNodesError
 
 # Writes one change and returns the state that the service then reports (None after a deletion). It may look up in the
 # states what an earlier change of its chain produced, such as the principal id of a new identity.
-Apply = Callable[[Change, States], State | None]
+Apply = Callable[[Change, States], "State | None"]
 
 
 @dataclass(frozen=True)

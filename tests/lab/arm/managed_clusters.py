@@ -198,7 +198,7 @@ def _check(given: dict[str, Any], cluster: Body) -> None:
         raise errors.ArmError(400, "LocationRequired", "The location property is required for this definition.")
     wanted = {"properties": given.get("properties") or {}}
     issuer, workload_identity = features(wanted)
-    was_on, _ = features(cluster)
+    was_on = features(cluster)[0]
     asked = (wanted["properties"].get("oidcIssuerProfile") or {}).get("enabled")
     if was_on and asked is False:
         raise errors.ArmError(400, "BadRequest", "OIDC issuer feature cannot be disabled.")

@@ -53,7 +53,7 @@ def admit(store: Store, settings: ClusterSettings, kind: Kind, item: Object, old
 
 def _complete_name(kind: Kind, metadata: Object) -> None:
     if not metadata.get("name") and metadata.get("generateName"):
-        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
+        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _number in range(5))
         metadata["name"] = f"{metadata['generateName'][:58]}{suffix}"
     if not kind.namespaced:
         metadata.pop("namespace", None)
@@ -116,7 +116,7 @@ def _mount_token(spec: Object) -> None:
         for mount in container.get("volumeMounts") or []
     ):
         return
-    volume = f"kube-api-access-{''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))}"
+    volume = f"kube-api-access-{''.join(secrets.choice(string.ascii_lowercase) for _number in range(5))}"
     downward = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
     sources = [
         {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},

@@ -88,7 +88,7 @@ class _ApiServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         try:
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            scheme, _blank, token = request.headers.get("Authorization", "").partition(" ")
             user = self._credentials.get(token) if scheme.lower() == "bearer" else None
             if user is None:
                 raise errors.unauthorized()

@@ -120,6 +120,7 @@ class Deployments:
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
         replicas = deployment["spec"].get("replicas", 1)
         first = room(deployment, others)
+        ready_after = deployment["spec"].get("minReadySeconds")
         given = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -138,7 +139,7 @@ class Deployments:
                 "replicas": first,
                 "selector": selector,
                 "template": template,
-                **({"minReadySeconds": seconds} if (seconds := deployment["spec"].get("minReadySeconds")) else {}),
+                **({"minReadySeconds": ready_after} if ready_after else {}),
             },
         }
         created = admission.create(self._store, self._settings, REPLICA_SET, given, MANAGER)

@@ -363,11 +363,11 @@ def merge(live: Any, applied: Any, shape: Shape) -> Any:
 def _merge_lists(live: list[Any], applied: list[Any], shape: MapList | SetList) -> list[Any]:
     """Applied items in the order applied; items that only the live object has stay where they are among them."""
     item_shape = shape.item if isinstance(shape, MapList) else ATOMIC
-    lives = [(element, item) for element, item, _ in children(live, shape) or ()]
-    applieds = [(element, item) for element, item, _ in children(applied, shape) or ()]
+    lives = [(element, item) for element, item, _shape in children(live, shape) or ()]
+    applieds = [(element, item) for element, item, _shape in children(applied, shape) or ()]
     by_element = dict(lives)
     in_applied = dict(applieds)
-    shared = [element for element, _ in applieds if element in by_element]
+    shared = [element for element, _item in applieds if element in by_element]
     merged: list[Any] = []
     done: set[str] = set()
 
@@ -416,7 +416,7 @@ def remove(value: Any, shape: Shape, doomed: FieldSet, owned: FieldSet, path: Pa
         return None
     if isinstance(value, dict):
         return {element[2:]: child for element, child in kept}
-    return [child for _, child in kept]
+    return [child for _rank, child in kept]
 
 
 def without_nulls(value: Any) -> Any:

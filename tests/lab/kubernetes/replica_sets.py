@@ -83,7 +83,7 @@ class ReplicaSets:
         if missing < 0:
             self._delete(replica_set, sorted(pods, key=_usefulness)[:-missing])
         try:
-            for _ in range(min(missing, BURST)):
+            for _number in range(min(missing, BURST)):
                 self._create(replica_set)
         except StatusError as error:
             self._record(replica_set, "Warning", "FailedCreate", f"Error creating: {error}")

@@ -16,7 +16,7 @@ def make(name: str) -> Change:
 
 
 def plan_of(*chains, apply=lambda change, states: change.after, workers=1) -> Plan:
-    return Plan(States(), chains, apply, lambda states: dict(states), workers)
+    return Plan(States(), chains, apply, dict, workers)
 
 
 def test_prediction_reaches_the_wished_for_states_without_a_write():
