@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +84,14 @@ class Lab:
     def forget_faults(self) -> None:
         self._control("DELETE", "/faults")
 
+    def set_clock(self, offset_seconds: int) -> None:
+        """Let the API server issue tokens as if it were so much later, or earlier."""
+        self._control("POST", "/kubernetes/clock", {"offset_seconds": offset_seconds})
+
+    def rotate_signing_keys(self) -> None:
+        """Sign tokens with a new key; the one before it is still published."""
+        self._control("POST", "/kubernetes/rotate-signing-keys")
+
     def _command(self, command: str, *arguments: str) -> None:
         environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY / "tests")}
         argv = [sys.executable, "-m", "lab", command, "--directory", str(self.directory), *arguments]
@@ -94,7 +102,7 @@ class Lab:
             if done.returncode != 0:
                 raise LabError(f"lab {command} ended with {done.returncode}:\n{log.read()}")
 
-    def _control(self, method: str, path: str, body: Sequence[Any] | None = None) -> Any:
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
         url = self.environment["LAB_CONTROL_URL"].rstrip("/") + path
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})

@@ -61,19 +61,12 @@ def explanation(result: dict[str, Any]) -> str:
     return " ".join(finding["message"] for finding in result["findings"])
 
 
-def forged(lab: Lab, issuer: str, *, expires_in: int, key_id: str | None = None) -> str:
+def forged(issuer: str, key_id: str) -> str:
     """A token that says all the right things, signed with a key that the issuer does not publish."""
     now = int(time.time())
-    claims = {
-        "iss": issuer,
-        "sub": SUBJECT,
-        "aud": [AUDIENCE],
-        "iat": now - 7200,
-        "nbf": now - 7200,
-        "exp": now + expires_in,
-    }
+    claims = {"iss": issuer, "sub": SUBJECT, "aud": [AUDIENCE], "iat": now, "nbf": now, "exp": now + 3600}
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": key_id} if key_id else None)
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": key_id})
 
 
 def hand_out(lab: Lab, token: str) -> None:
@@ -166,15 +159,50 @@ def test_a_repaired_credential_is_waited_for(
     assert check(ansible, site_variables)["valid"]
 
 
+@pytest.mark.parametrize(
+    ("published", "code"),
+    [
+        pytest.param(True, "AADSTS700027", id="another key's"),
+        pytest.param(False, "AADSTS7000272", id="an unknown key's"),
+    ],
+)
 def test_a_wrong_signature_is_explained(
-    ansible: AnsiblePlaybook, quiet_lab: Lab, made: dict[str, Any], site_variables: dict[str, Any]
+    ansible: AnsiblePlaybook,
+    quiet_lab: Lab,
+    made: dict[str, Any],
+    site_variables: dict[str, Any],
+    published: bool,
+    code: str,
 ) -> None:
-    key_id = jwt.get_unverified_header(real_token(quiet_lab))["kid"]
-    hand_out(quiet_lab, forged(quiet_lab, made["issuer"], expires_in=3600, key_id=key_id))
+    key_id = jwt.get_unverified_header(real_token(quiet_lab))["kid"] if published else "unknown"
+    hand_out(quiet_lab, forged(made["issuer"], key_id))
     result = check(ansible, site_variables)
     assert not result["valid"]
-    assert result["error_code"] == "AADSTS700027"
+    assert result["error_code"] == code
     assert fields(result) == ["signature"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [pytest.param(-7200, "expired", id="expired"), pytest.param(7200, "valid only from", id="not yet valid")],
+)
+def test_a_token_of_another_time_is_explained(
+    ansible: AnsiblePlaybook,
+    quiet_lab: Lab,
+    made: dict[str, Any],
+    site_variables: dict[str, Any],
+    offset: int,
+    words: str,
+) -> None:
+    quiet_lab.set_clock(offset)
+    try:
+        result = check(ansible, site_variables)
+    finally:
+        quiet_lab.set_clock(0)
+    assert not result["valid"]
+    assert result["error_code"] == "AADSTS700024"
+    assert fields(result) == ["clock"]
+    assert words in explanation(result)
 
 
 def real_token(lab: Lab) -> str:
