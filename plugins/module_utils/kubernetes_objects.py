@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .arm.retry import Deadline
 from .change import Change, State, States
 from .errors import ConfigurationError, NotReady
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout import wait_for_rollouts
-from .plan.manifests import is_created_here, matches, same_apart_from_server_fields, shown, with_created_label
+from .plan.manifests import (
+    is_being_deleted,
+    is_created_here,
+    matches,
+    same_apart_from_server_fields,
+    shown,
+    with_created_label,
+)
 from .plan.plan import Plan
+from .waiting import Deadline
 
 # Namespaces are worked on side by side; within one, the namespace comes before what is in it.
 WORKERS = 8
@@ -26,9 +33,11 @@ _ABSENCE_POLL_S = 0.5
 def plan_present(client: ObjectClient, definitions: Sequence[Manifest]) -> Plan:
     """
     :raises ConfigurationError: for incomplete or doubled definitions, and kinds that the cluster does not know.
+    :raises NotReady: when one of the objects is being deleted: what is written to it would be lost.
     """
     keys = _keys(definitions)
     found = client.read(keys)
+    _refuse_leaving(found)
     wishes = {key: with_created_label(wish, found.get(key)) for key, wish in zip(keys, definitions, strict=True)}
     changes = [
         change for key, wish in wishes.items() if (change := _change(client, key, wish, found.get(key))) is not None
@@ -51,8 +60,9 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
             if not (key.kind == "Namespace" and _holds_others(client, key.name, ours))
         }
     by_id = {str(key): key for key in keys}
+    staying = {key for key, each in found.items() if not is_being_deleted(each)}
     # What is in a namespace goes before the namespace.
-    changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in found]
+    changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in staying]
 
     def delete(change: Change) -> None:
         client.delete(by_id[change.resource_id])
@@ -65,19 +75,25 @@ def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline
     wait_for_rollouts(client, [key for key in _keys(definitions) if key.kind == "Deployment"], deadline)
 
 
-def wait_absent(
-    client: ObjectClient, deleted: Sequence[Change], definitions: Sequence[Manifest], deadline: Deadline
-) -> None:
+def wait_absent(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:
+    """Wait until those of the objects that are being deleted, by this run or an earlier one, are gone.
+
+    :raises NotReady: when one is still there at the deadline.
     """
-    :raises NotReady: when a deleted object is still there at the deadline.
-    """
-    ids = {change.resource_id for change in deleted}
-    keys = [key for key in _keys(definitions) if str(key) in ids]
-    while left := client.read(keys):
+    keys = _keys(definitions)
+    while left := [key for key, each in client.read(keys).items() if is_being_deleted(each)]:
         if deadline.over:
             names = ", ".join(str(key) for key in left)
             raise NotReady(f"Still there {deadline.elapsed:.0f} s after the deletion (finalizers?): {names}")
         deadline.pause(_ABSENCE_POLL_S)
+
+
+def _refuse_leaving(found: Mapping[ObjectKey, Manifest]) -> None:
+    leaving = [str(key) for key, each in found.items() if is_being_deleted(each)]
+    if leaving:
+        raise NotReady(
+            f"Being deleted, so nothing can be written to it: {', '.join(leaving)}. Run again once it is gone."
+        )
 
 
 def _holds_others(client: ObjectClient, namespace: str, ours: Mapping[ObjectKey, Manifest]) -> bool:

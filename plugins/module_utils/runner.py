@@ -54,9 +54,7 @@ def open_cluster(module: AnsibleModule) -> Any:
         raise KubernetesError(str(error), reason="Unreachable") from error
 
 
-def run_plan(
-    module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[Plan], None] | None = None
-) -> NoReturn:
+def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[], None] | None = None) -> NoReturn:
     """Make the plan, apply it unless in check mode, and end the module.
 
     :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).
@@ -80,13 +78,13 @@ def with_errors(module: AnsibleModule, work: Callable[[], Any]) -> NoReturn:
     raise AssertionError("the work did not end the module")
 
 
-def _finish_plan(module: AnsibleModule, plan: Plan, wait: Callable[[Plan], None] | None) -> None:
+def _finish_plan(module: AnsibleModule, plan: Plan, wait: Callable[[], None] | None) -> None:
     outcome = predict(plan) if module.check_mode else execute(plan)
     if outcome.failures:
         _fail(module, plan, outcome)
     if wait and not module.check_mode:
         try:
-            wait(plan)
+            wait()
         except VirtualNodesError as error:
             module.fail_json(msg=str(error), changed=bool(plan.changes), **_details(error))
     module.exit_json(changed=bool(plan.changes), **_diff(module, plan.changes), **plan.report(outcome.states))

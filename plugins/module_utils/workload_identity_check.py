@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .arm.exchange import exchange
-from .arm.retry import Deadline
 from .change import State
 from .errors import AzureError, ConfigurationError
 from .kube.service_account import annotated_client_id, request_token
@@ -28,6 +27,7 @@ from .plan.diagnosis import (
     read_claims,
 )
 from .resources import federated_credential, user_assigned_identity
+from .waiting import Deadline
 
 if TYPE_CHECKING:
     from .arm.session import Session

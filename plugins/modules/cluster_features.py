@@ -171,7 +171,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.arm.options import azure_argument_spec
-from ..module_utils.arm.retry import Deadline
+from ..module_utils.waiting import Deadline
 from ..module_utils.change import States
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import managed_cluster

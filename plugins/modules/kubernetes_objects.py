@@ -119,7 +119,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
 from ..module_utils import kubernetes_objects
-from ..module_utils.arm.retry import Deadline
+from ..module_utils.waiting import Deadline
 from ..module_utils.kube.objects import ObjectClient
 from ..module_utils.plan.plan import Plan
 from ..module_utils.runner import open_cluster, run_plan
@@ -146,13 +146,13 @@ class Task:
             self.client, params["definitions"], created_here_only=params["created_here_only"]
         )
 
-    def wait(self, plan: Plan) -> None:
+    def wait(self) -> None:
         params = self._module.params
         deadline = Deadline(params["wait_timeout"])
         if params["state"] == "present":
             kubernetes_objects.wait_present(self.client, params["definitions"], deadline)
         else:
-            kubernetes_objects.wait_absent(self.client, plan.changes, params["definitions"], deadline)
+            kubernetes_objects.wait_absent(self.client, params["definitions"], deadline)
 
 
 def main() -> None:

@@ -176,7 +176,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
 from ..module_utils.arm.options import azure_argument_spec
-from ..module_utils.arm.retry import Deadline
+from ..module_utils.waiting import Deadline
 from ..module_utils.runner import open_cluster, open_session, with_errors
 from ..module_utils.workload_identity_check import Check, check_all
 

@@ -16,6 +16,8 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+_COLUMNS = "POD:.metadata.name,PHASE:.status.phase,NODE:.spec.nodeName"
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -33,11 +35,11 @@ class Cluster:
 
     def table(self, namespace: str) -> tuple[list[str], str]:
         """The command that shows the pods, and what it shows; without kubectl, the same from the Python client."""
-        argv = ["kubectl", "get", "pods", "--namespace", namespace, "--output", "wide"]
+        argv = ["kubectl", "get", "pods", "--namespace", namespace, "--output", f"custom-columns={_COLUMNS}"]
         if shutil.which("kubectl"):
             done = subprocess.run(argv, env=dict(self.environment), capture_output=True, text=True, check=True)
             return argv, done.stdout
-        rows = [("NAME", "STATUS", "NODE")]
+        rows = [("POD", "PHASE", "NODE")]
         rows += [(pod.metadata.name, pod.status.phase, pod.spec.node_name or "") for pod in self.pods(namespace)]
         return argv, "\n".join("   ".join(cell.ljust(42) for cell in row).rstrip() for row in rows)
 

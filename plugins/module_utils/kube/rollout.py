@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..arm.retry import Deadline
 from ..errors import NotReady
+from ..waiting import Deadline
 from .objects import Manifest, ObjectClient, ObjectKey
 
 

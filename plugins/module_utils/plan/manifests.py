@@ -74,6 +74,11 @@ def is_created_here(observed: Manifest) -> bool:
     return (observed.get("metadata", {}).get("labels") or {}).get(name) == value
 
 
+def is_being_deleted(observed: Manifest) -> bool:
+    """Whether the object only waits for its finalizers, or a namespace for what is in it."""
+    return "deletionTimestamp" in observed.get("metadata", {})
+
+
 def _drops_owned_fields(wish: Manifest, observed: Manifest) -> bool:
     return any(
         _names_more(entry.get("fieldsV1") or {}, wish)

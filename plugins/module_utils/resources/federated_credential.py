@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..arm.errors import azure_errors
-from ..arm.retry import Deadline, retry
 from ..change import UNKNOWN, Action, Change, State
 from ..errors import AzureError, ConfigurationError
+from ..waiting import Deadline, retry
 
 if TYPE_CHECKING:
     from ..arm.session import Session

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..arm.errors import azure_errors
 from ..arm.resource_id import ResourceId
-from ..arm.retry import Deadline
 from ..change import UNKNOWN, Change, State
 from ..errors import AzureError, ConfigurationError, NotReady
+from ..waiting import Deadline
 
 if TYPE_CHECKING:
     from ..arm.session import Session

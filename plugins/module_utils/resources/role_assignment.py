@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..arm.errors import azure_errors
 from ..arm.resource_id import is_guid, key
-from ..arm.retry import Deadline, retry
 from ..change import Action, Change, State
 from ..errors import AzureError, ConfigurationError
+from ..waiting import Deadline, retry
 
 if TYPE_CHECKING:
     from ..arm.session import Session

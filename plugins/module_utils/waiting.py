@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..errors import AzureError
+from .errors import AzureError
 
 T = TypeVar("T")
 

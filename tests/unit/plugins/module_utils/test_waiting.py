@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.aks.virtual_nodes.plugins.module_utils.arm.retry import Deadline, retry
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.errors import AzureError
+from ansible_collections.aks.virtual_nodes.plugins.module_utils.waiting import Deadline, retry
 
 
 class Clock:
