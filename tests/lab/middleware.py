@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def watched(
-    service: str, log: RequestLog, faults: Faults, cloud: Cloud
+    service: str, log: RequestLog, faults: Faults, cloud: Cloud, latency_seconds: float
 ) -> Callable[..., Awaitable[web.StreamResponse]]:
     """The middleware for one service."""
 
@@ -28,6 +28,8 @@ def watched(
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = 0  # stays so when the connection breaks before an answer
         try:
+            if latency_seconds:
+                await asyncio.sleep(latency_seconds)
             answer = await _answer(service, request, handler, faults, cloud)
             status = answer.status
             return answer

@@ -26,6 +26,8 @@ class Scenario:
     :ivar principal_replication_seconds: how long a new identity is unknown to role assignments.
     :ivar cluster_update_seconds: how long an update of the cluster takes.
     :ivar credential_write_seconds: how long a write of a federated credential excludes others on its identity.
+    :ivar latency_seconds: what every request to any of the services takes on top.
+    :ivar throttling: whether ARM has its token buckets.
     :ivar page_size: how many items a list of ARM's holds on each page.
     :ivar pod_start_seconds: how long a virtual node takes to start a pod.
     """
@@ -45,6 +47,8 @@ class Scenario:
     principal_replication_seconds: float = 1.0
     cluster_update_seconds: float = 2.0
     credential_write_seconds: float = 0.02
+    latency_seconds: float = 0.0
+    throttling: bool = True
     page_size: int = 20
     virtual_nodes: int = 2
     pod_start_seconds: float = 1.0

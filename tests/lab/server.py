@@ -117,7 +117,9 @@ class Lab:
 
     async def _serve(self, name: str, application: web.Application, tls: ssl.SSLContext) -> web.AppRunner:
         if name != "control":
-            application.middlewares.insert(0, watched(name, self._log, self._faults, self._cloud))
+            application.middlewares.insert(
+                0, watched(name, self._log, self._faults, self._cloud, self._scenario.latency_seconds)
+            )
         # A watch whose client has gone ends at once.
         runner = web.AppRunner(
             application, access_log=None, shutdown_timeout=1.0, handler_cancellation=name == "kubernetes"

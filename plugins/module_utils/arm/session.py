@@ -14,6 +14,7 @@ from .cloud import Cloud, find_cloud
 from .credentials import ChosenCredential, choose_credential, default_cli_subscription
 from .errors import azure_errors
 from .options import AuthOptions
+from .pacing import Pacer, pacing_policy
 from .resource_id import is_guid
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class Session:
         return AuthorizationManagementClient(self.credential, self.subscription_id, **self._settings)
 
     @cached_property
+    def _pacer(self) -> Pacer:
+        # One for all clients: they empty the same buckets.
+        return Pacer()
+
+    @cached_property
     def _arm(self) -> ARMPipelineClient[Any, Any]:
         from azure.core.pipeline.policies import HeadersPolicy, RequestIdPolicy, RetryPolicy, UserAgentPolicy
         from azure.mgmt.core import ARMPipelineClient
@@ -98,6 +104,7 @@ class Session:
             HeadersPolicy(),
             UserAgentPolicy(USER_AGENT),
             RetryPolicy(),
+            pacing_policy(self._pacer),
             ARMChallengeAuthenticationPolicy(self.credential, self.cloud.scope),
         ]
         return ARMPipelineClient(base_url=self.cloud.resource_manager, policies=policies)
@@ -122,4 +129,5 @@ class Session:
             "base_url": self.cloud.resource_manager,
             "credential_scopes": [self.cloud.scope],
             "user_agent": USER_AGENT,
+            "per_retry_policies": [pacing_policy(self._pacer)],
         }

@@ -17,6 +17,7 @@ from lab.access_tokens import Principal, TokenMint, TokenRefused
 from lab.arm import authorization, errors, identities, resource_groups
 from lab.arm.call import Answer, Call
 from lab.arm.managed_clusters import ManagedClusters
+from lab.arm.throttling import Throttle
 from lab.cloud import Cloud
 from lab.scenario import Scenario
 
@@ -153,6 +154,7 @@ class ResourceManager:
         self._cloud = cloud
         self._scenario = scenario
         self._routes = _routes(clusters)
+        self._throttle = Throttle(scenario.subscription_id) if scenario.throttling else None
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=8 * 2**20)
@@ -170,13 +172,15 @@ class ResourceManager:
             answer = await self._answer(request)
         except errors.ArmError as error:
             answer = Answer(error.body, error.status, error.headers)
-        headers = {**_identifying(request), **answer.headers}
+        headers = {**_identifying(request), **request.get("left", {}), **answer.headers}
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
         return web.json_response(answer.body, status=answer.status, headers=headers)
 
     async def _answer(self, request: web.Request) -> Answer:
         principal = self._signed_in(request)
+        if self._throttle:
+            request["left"] = self._throttle.take(principal, request.method)
         path = re.sub("/{2,}", "/", request.path).rstrip("/")
         route, names = self._find(request.method, path)
         self._check_api_version(request.query.get("api-version", ""), path)
