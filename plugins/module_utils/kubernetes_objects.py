@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .change import Change, State, States
+from .change import Action, Change, State, States
 from .errors import ConfigurationError, NotReady
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout import wait_for_rollouts
@@ -24,7 +24,7 @@ from .plan.manifests import (
 from .plan.plan import Plan
 from .waiting import Deadline
 
-# Namespaces are worked on side by side; within one, the namespace comes before what is in it.
+# Requests under way at once; the API server queues what is more than it wants to do for one client.
 WORKERS = 8
 
 _ABSENCE_POLL_S = 0.5
@@ -61,7 +61,6 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
         }
     by_id = {str(key): key for key in keys}
     staying = {key for key, each in found.items() if not is_being_deleted(each)}
-    # What is in a namespace goes before the namespace.
     changes = [Change.delete(str(key), shown(found[key])) for key in reversed(keys) if key in staying]
 
     def delete(change: Change) -> None:
@@ -130,21 +129,19 @@ def _plan(
         written: State | None = write(change)
         return written
 
+    # Namespaces are made before what is in them, and go after it.
+    namespaces = {str(key) for key in keys if key.kind == "Namespace"}
+    outer = [[change] for change in changes if change.resource_id in namespaces]
+    inner = [[change] for change in changes if change.resource_id not in namespaces]
+    deleting = bool(changes) and changes[0].action is Action.DELETE
     return Plan(
         observed=States({str(key): shown(each) for key, each in found.items()}),
-        chains=_chains(keys, changes),
+        chains=inner if deleting else outer,
+        then=outer if deleting else inner,
         apply=apply,
         report=lambda _states: {"objects": [_reported(key, actions.get(str(key), "none")) for key in keys]},
         workers=WORKERS,
     )
-
-
-def _chains(keys: Sequence[ObjectKey], changes: Sequence[Change]) -> list[list[Change]]:
-    namespace_of = {str(key): key.name if key.kind == "Namespace" else key.namespace for key in keys}
-    chains: dict[str, list[Change]] = {}
-    for change in changes:
-        chains.setdefault(namespace_of[change.resource_id], []).append(change)
-    return list(chains.values())
 
 
 def _reported(key: ObjectKey, action: str) -> dict[str, str]:

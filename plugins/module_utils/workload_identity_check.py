@@ -111,12 +111,10 @@ def check_all(
     """
     for check in checks:
         check.validate()
-    identities = {
-        name: _identity(session, resource_group, name) for name in dict.fromkeys(check.identity for check in checks)
-    }
+    identities = _identities(session, resource_group, [check.identity for check in checks])
 
     def one(check: Check) -> Verdict:
-        return _check(session, client, resource_group, check, identities[check.identity], deadline)
+        return _check(session, client, resource_group, check, identities[check.identity.lower()], deadline)
 
     if len(checks) == 1:
         return [one(checks[0])]
@@ -124,12 +122,21 @@ def check_all(
         return list(pool.map(one, checks))
 
 
-def _identity(session: Session, resource_group: str, name: str) -> State:
-    found = user_assigned_identity.read(session, resource_group, name)
-    if found is None:
-        raise ConfigurationError(
-            f"Identity '{name}' does not exist in resource group '{resource_group}'; create it before it is checked."
-        )
+def _identities(session: Session, resource_group: str, names: Sequence[str]) -> dict[str, State]:
+    """By lower-case name; one read, or the pages of one list where there are several."""
+    wanted = {name.lower(): name for name in names}
+    if len(wanted) == 1:
+        only = user_assigned_identity.read(session, resource_group, names[0])
+        found = {names[0].lower(): only} if only else {}
+    else:
+        found = {
+            str(each["name"]).lower(): each for each in user_assigned_identity.list_in_group(session, resource_group)
+        }
+    for key, name in wanted.items():
+        if key not in found:
+            raise ConfigurationError(
+                f"Identity '{name}' does not exist in resource group '{resource_group}'; create it before it is checked."
+            )
     return found
 
 

@@ -25,6 +25,7 @@ class Plan:
 
     :ivar observed: states as read, by resource id.
     :ivar chains: changes; within a chain the order matters, between chains it does not.
+    :ivar then: chains that begin when all the others have ended.
     :ivar apply: writes one change.
     :ivar report: makes the module's return values from the states after the changes (predicted ones in check mode).
     :ivar workers: how many chains are worked on at the same time.
@@ -35,10 +36,11 @@ class Plan:
     apply: Apply
     report: Callable[[States], Mapping[str, Any]]
     workers: int = 1
+    then: Sequence[Sequence[Change]] = ()
 
     @property
     def changes(self) -> list[Change]:
-        return [change for chain in self.chains for change in chain]
+        return [change for chain in (*self.chains, *self.then) for change in chain]
 
 
 @dataclass
@@ -61,15 +63,19 @@ def predict(plan: Plan) -> Outcome:
 def execute(plan: Plan) -> Outcome:
     """Apply the plan. A chain stops at its first failure, the other chains go on, so nothing that succeeded is lost."""
     outcome = Outcome(States(plan.observed))
-    chains = [chain for chain in plan.chains if chain]
+    for chains in (plan.chains, plan.then):
+        _work_through_all([chain for chain in chains if chain], plan, outcome)
+    return outcome
+
+
+def _work_through_all(chains: Sequence[Sequence[Change]], plan: Plan, outcome: Outcome) -> None:
     if plan.workers == 1 or len(chains) <= 1:
         for chain in chains:
             _work_through(chain, plan.apply, outcome)
-        return outcome
+        return
     with ThreadPoolExecutor(max_workers=min(plan.workers, len(chains))) as pool:
         for finished in [pool.submit(_work_through, chain, plan.apply, outcome) for chain in chains]:
             finished.result()
-    return outcome
 
 
 def _work_through(chain: Sequence[Change], apply: Apply, outcome: Outcome) -> None:

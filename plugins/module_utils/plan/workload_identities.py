@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..change import UNKNOWN, Change, State, States
@@ -20,7 +21,7 @@ from ..resources.federated_credential import (
     service_account_subject,
     validate_issuer,
 )
-from ..resources.role_assignment import RoleAssignment, RoleGrant
+from ..resources.role_assignment import AssignmentIndex, RoleAssignment, RoleGrant
 from ..resources.user_assigned_identity import IdentitySpec
 from .federated_credentials import credential_name, plan_removal, plan_trusts
 
@@ -59,6 +60,10 @@ class Observed:
     credentials: Mapping[str, Sequence[FederatedCredential]] = field(default_factory=dict)
     role_assignments: Sequence[RoleAssignment] = ()
     role_definition_ids: Mapping[RoleGrant, str] = field(default_factory=dict)
+
+    @cached_property
+    def assigned(self) -> AssignmentIndex:
+        return AssignmentIndex(self.role_assignments)
 
     def states(self, identity_ids: Mapping[str, str]) -> States:
         states = States({state["id"]: state for state in self.identities.values()})
@@ -164,7 +169,7 @@ def _grants(parent_id: str, wish: WorkloadIdentity, found: State | None, observe
     changes = []
     for grant in wish.role_grants:
         definition = observed.role_definition_ids[grant]
-        if not any(each.grants(grant.scope, definition, principal) for each in observed.role_assignments):
+        if not observed.assigned.equal(grant.scope, definition, principal):
             state = role_assignment.predicted_state(grant, definition, parent_id)
             changes.append(Change.create(state["id"], state))
     return changes
@@ -188,8 +193,9 @@ def _revocations(wish: WorkloadIdentity, found: State, observed: Observed) -> li
     return [
         Change.delete(each.id, each.state(grant.role, found["id"]))
         for grant in wish.role_grants
-        for each in observed.role_assignments
-        if each.grants(grant.scope, observed.role_definition_ids[grant], str(found["principal_id"]))
+        for each in observed.assigned.equal(
+            grant.scope, observed.role_definition_ids[grant], str(found["principal_id"])
+        )
     ]
 
 

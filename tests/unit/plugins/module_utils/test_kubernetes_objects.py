@@ -38,6 +38,12 @@ class Cluster:
         return {key: each for key, each in self._answers[0].items() if key.namespace == name}
 
 
+def test_a_namespace_is_made_before_what_is_in_it() -> None:
+    plan = kubernetes_objects.plan_present(Cluster([]), [account(), namespace()])
+
+    assert actions(plan) == [("create", "Namespace shop"), ("create", "ServiceAccount shop/orders")]
+
+
 def actions(plan: Any) -> list[tuple[str, str]]:
     return [(str(change.action), change.resource_id) for change in plan.changes]
 
