@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.parse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,9 +78,10 @@ class Call:
         if start + size >= len(listed):
             return Answer({"value": shown})
         token = base64.urlsafe_b64encode(str(start + size).encode()).decode()
-        kept = "".join(f"&{name}={value}" for name, value in self.query.items() if name == "$top")
-        link = f"{self.base}{self.path}?api-version={self.api_version}{kept}&$skiptoken={token}"
-        return Answer({"value": shown, "nextLink": link})
+        # The filter, too, holds for the next page.
+        kept = {name: value for name, value in self.query.items() if name.lower() != "$skiptoken"}
+        query = urllib.parse.urlencode({**kept, "$skiptoken": token}, safe="$")
+        return Answer({"value": shown, "nextLink": f"{self.base}{self.path}?{query}"})
 
     def same_id(self, one: str, other: str) -> bool:
         return key(one) == key(other)

@@ -33,11 +33,11 @@ def resource_not_found(kind: str, name: str, group: str) -> ArmError:
     )
 
 
-def parent_not_found(kind: str, resource_id: str) -> ArmError:
+def parent_not_found(action: str, kind: str, parent_id: str) -> ArmError:
     return ArmError(
         404,
         "ParentResourceNotFound",
-        f"Failed to perform '{kind}' on resource(s) of type '{resource_id}', because the parent resource could not be found.",
+        f"Failed to perform '{action}' on resource(s) of type '{kind}', because the parent resource '{parent_id}' could not be found.",
     )
 
 

@@ -147,10 +147,12 @@ async def delete_credential(call: Call) -> Answer:
 
 
 def _parent(call: Call) -> Body:
-    group = call.group
-    found = call.cloud.find(re.split("/federatedIdentityCredentials", call.path, flags=re.IGNORECASE)[0])
+    call.require_group(call.names["group"])
+    parent_id = re.split("/federatedIdentityCredentials", call.path, flags=re.IGNORECASE)[0]
+    found = call.cloud.find(parent_id)
     if found is None:
-        raise errors.resource_not_found(TYPE, call.names["name"], group)
+        action = {"GET": "read", "DELETE": "delete"}.get(call.method, "write")
+        raise errors.parent_not_found(action, CREDENTIAL_TYPE.partition("/")[2], parent_id)
     return found
 
 
