@@ -177,14 +177,14 @@ def write(session: Session, change: Change, principal_id: str, *, wait_s: float 
     principal_type = str(state.get("principal_type", SERVICE_PRINCIPAL))
     wish = RoleAssignment.wished(state["scope"], state["role_definition_id"], principal_id, principal_type)
     made = retry(
-        lambda: _create(session, wish),
+        lambda: _create(session, wish, str(state.get("role", wish.role_definition_id))),
         when=lambda error: error.code == "PrincipalNotFound",
         deadline=Deadline(wait_s),
     ).facts()
     return {name: made.get(name, value) for name, value in state.items()}
 
 
-def _create(session: Session, wish: RoleAssignment) -> RoleAssignment:
+def _create(session: Session, wish: RoleAssignment, role: str) -> RoleAssignment:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
     body = RoleAssignmentCreateParameters(
@@ -194,7 +194,7 @@ def _create(session: Session, wish: RoleAssignment) -> RoleAssignment:
     )
     name = wish.id.rsplit("/", 1)[-1]
     try:
-        with azure_errors(f"Assigning role '{wish.role_definition_id}' at '{wish.scope}'"):
+        with azure_errors(f"Assigning role '{role}' at '{wish.scope}'"):
             return _read(session.authorization.role_assignments.create(_unrooted(wish.scope), name, body))
     except AzureError as error:
         if error.code != "RoleAssignmentExists":
