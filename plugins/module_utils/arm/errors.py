@@ -32,6 +32,8 @@ HINTS = {
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": "Another writer is changing the same identity; run again.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it; the message names the policy.",
     "ScopeLocked": "A lock on the scope forbids it; remove the lock or choose another scope.",
+    "PrincipalNotFound": "Check the id: the object id of the service principal, not its client id. One made moments ago is unknown for a while.",
+    "UnmatchedPrincipalType": "Set principal_type to the type that the message names.",
     "RoleAssignmentLimitExceeded": "The subscription has reached its limit of role assignments (4,000).",
 }
 
