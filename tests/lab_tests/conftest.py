@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kubernetes import config
+from kubernetes.client import ApiClient
 
 # The directory tests/, where the packages harness and lab are.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,7 +21,7 @@ from harness.azure_clients import AzureClients
 from harness.fixtures import lab
 from harness.laboratory import Lab
 
-__all__ = ["azure", "direct_connections", "lab", "name"]
+__all__ = ["azure", "direct_connections", "kube", "lab", "name"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,3 +42,9 @@ def azure(lab: Lab) -> AzureClients:
 def name() -> str:
     """A name that no other test has."""
     return f"x-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def kube(lab: Lab) -> ApiClient:
+    """The API server by the Kubernetes Python client."""
+    return config.new_client_from_config(config_file=lab.environment["KUBECONFIG"])
