@@ -25,6 +25,7 @@ class Scenario:
     :ivar credential_propagation_seconds: how long Entra keeps to what a federated credential said before a write.
     :ivar principal_replication_seconds: how long a new identity is unknown to role assignments.
     :ivar cluster_update_seconds: how long an update of the cluster takes.
+    :ivar binding_write_seconds: how long a write or deletion of an identity binding takes.
     :ivar credential_write_seconds: how long a write of a federated credential excludes others on its identity.
     :ivar latency_seconds: what every request to any of the services takes on top.
     :ivar throttling: whether ARM has its token buckets.
@@ -46,6 +47,7 @@ class Scenario:
     credential_propagation_seconds: float = 1.0
     principal_replication_seconds: float = 1.0
     cluster_update_seconds: float = 2.0
+    binding_write_seconds: float = 1.0
     credential_write_seconds: float = 0.02
     latency_seconds: float = 0.0
     throttling: bool = True

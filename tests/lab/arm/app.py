@@ -16,6 +16,7 @@ from aiohttp import web
 from lab.access_tokens import Principal, TokenMint, TokenRefused
 from lab.arm import authorization, errors, identities, resource_groups
 from lab.arm.call import Answer, Call
+from lab.arm.identity_bindings import IdentityBindings
 from lab.arm.managed_clusters import ManagedClusters
 from lab.arm.throttling import Throttle
 from lab.cloud import Cloud
@@ -90,6 +91,8 @@ def _routes(clusters: ManagedClusters) -> list[Route]:
     group = "Microsoft.Resources/subscriptions/resourceGroups"
     one_identity, one_cluster = f"{_GROUP}{_IDENTITIES}/{{name}}", f"{_GROUP}{_CLUSTERS}/{{name}}"
     one_credential = f"{_CREDENTIALS}/{{credential}}"
+    bindings, binding = IdentityBindings(clusters), f"{cluster}/identityBindings"
+    all_bindings, one_binding = f"{one_cluster}/identityBindings", f"{one_cluster}/identityBindings/{{binding}}"
     operations = (
         "/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}/operations/{operation}"
     )
@@ -127,6 +130,10 @@ def _routes(clusters: ManagedClusters) -> list[Route]:
         ("PATCH", one_cluster, f"{cluster}/write", clusters.patch_tags),
         ("POST", f"{one_cluster}/listClusterUserCredential", f"{cluster}/listClusterUserCredential/action", clusters.credentials),
         ("POST", f"{one_cluster}/listClusterAdminCredential", f"{cluster}/listClusterAdminCredential/action", clusters.credentials),
+        ("GET", all_bindings, f"{binding}/read", bindings.list_of_cluster),
+        ("GET", one_binding, f"{binding}/read", bindings.get),
+        ("PUT", one_binding, f"{binding}/write", bindings.put),
+        ("DELETE", one_binding, f"{binding}/delete", bindings.delete),
         ("GET", operations, "", clusters.operation),
     ]  # fmt: skip
     return [_route(*row) for row in table]

@@ -12,7 +12,7 @@ import asyncio
 import base64
 import copy
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -94,23 +94,32 @@ class ManagedClusters:
         headers = {} if "endTime" in found else {"Retry-After": str(RETRY_AFTER_S)}
         return Answer(found, headers=headers)
 
-    def _start(self, call: Call, cluster: Body, wanted: Body) -> Answer:
+    def start(self, call: Call, location: str, work: Coroutine[Any, Any, None]) -> dict[str, str]:
+        """Do the work of a long-running operation, and say where the client finds how far it is."""
         operation = {"name": str(uuid.uuid4()), "status": "InProgress", "startTime": _moment()}
         self._operations[operation["name"]] = operation
-        updating = {**cluster, "properties": {**cluster["properties"], "provisioningState": "Updating"}}
-        call.cloud.put(call.path, updating)
-        task = asyncio.get_running_loop().create_task(self._finish(call, wanted, operation))
+
+        async def run() -> None:
+            await work
+            operation.update({"status": "Succeeded", "endTime": _moment()})
+
+        task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        location = f"{call.base}/subscriptions/{call.scenario.subscription_id}/providers/Microsoft.ContainerService/locations/{cluster['location']}"
-        links = {
-            "Azure-AsyncOperation": f"{location}/operations/{operation['name']}?api-version={call.api_version}",
+        base = f"{call.base}/subscriptions/{call.scenario.subscription_id}/providers/Microsoft.ContainerService/locations/{location}"
+        return {
+            "Azure-AsyncOperation": f"{base}/operations/{operation['name']}?api-version={call.api_version}",
             "Retry-After": str(RETRY_AFTER_S),
         }
+
+    def _start(self, call: Call, cluster: Body, wanted: Body) -> Answer:
+        updating = {**cluster, "properties": {**cluster["properties"], "provisioningState": "Updating"}}
+        call.cloud.put(call.path, updating)
+        links = self.start(call, cluster["location"], self._finish(call, wanted))
         shown = {**wanted, "properties": {**wanted["properties"], "provisioningState": "Updating"}}
         return Answer(shown, 200, links)
 
-    async def _finish(self, call: Call, wanted: Body, operation: Body) -> None:
+    async def _finish(self, call: Call, wanted: Body) -> None:
         await asyncio.sleep(call.scenario.cluster_update_seconds)
         done = copy.deepcopy(wanted)
         properties = done["properties"]
@@ -121,7 +130,6 @@ class ManagedClusters:
             issuer["issuerURL"] = self.issuer_url
         call.cloud.put(call.path, done)
         self.on_features(*features(done))
-        operation |= {"status": "Succeeded", "endTime": _moment()}
 
 
 def features(cluster: Body) -> tuple[bool, bool]:
