@@ -102,7 +102,7 @@ EXAMPLES = r"""
       - apiVersion: rbac.authorization.k8s.io/v1
         kind: ClusterRole
         metadata:
-          name: use-mi-{{ binding.identity_binding.client_id }}
+          name: use-id-orders
         rules:
           - apiGroups: [cid.wi.aks.azure.com]
             resources: ["{{ binding.identity_binding.client_id }}"]
@@ -110,11 +110,11 @@ EXAMPLES = r"""
       - apiVersion: rbac.authorization.k8s.io/v1
         kind: ClusterRoleBinding
         metadata:
-          name: use-mi-{{ binding.identity_binding.client_id }}
+          name: use-id-orders
         roleRef:
           apiGroup: rbac.authorization.k8s.io
           kind: ClusterRole
-          name: use-mi-{{ binding.identity_binding.client_id }}
+          name: use-id-orders
         subjects:
           - kind: ServiceAccount
             namespace: shop

@@ -10,9 +10,45 @@ from typing import Any
 import pytest
 
 from clients.azure_cli import AzureCli
-from harness.laboratory import Lab
+from clients.kubectl import Kubectl
+from harness.ansible_playbook import AnsiblePlaybook
+from harness.laboratory import REPOSITORY, Lab
 
 IDENTITY = "id-bound"
+EXAMPLE = REPOSITORY / "docs" / "examples" / "identity_binding.yml"
+
+
+def test_the_example_is_predicted_made_and_kept(
+    ansible: AnsiblePlaybook, site_variables: dict[str, Any], quiet_lab: Lab
+) -> None:
+    predicted = ansible.run(EXAMPLE, site_variables, arguments=["--check", "--diff"])
+    assert predicted.returncode == 0, predicted.output
+    assert quiet_lab.writes() == []
+    made = ansible.run(EXAMPLE, site_variables, arguments=["--diff"])
+    assert made.returncode == 0, made.output
+    assert [each.title for each in predicted.changed] == [each.title for each in made.changed]
+    assert len(made.changed) == 4
+    again = ansible.run(EXAMPLE, site_variables)
+    assert " changed=0 " in again.recap, again.output
+
+
+def test_the_example_gives_the_identity_to_its_service_accounts(az: AzureCli, kubectl: Kubectl, lab: Lab) -> None:
+    group = ("--resource-group", lab.environment["LAB_RESOURCE_GROUP"])
+    binding = ("--cluster-name", lab.environment["LAB_CLUSTER"], "--name", "id-shop")
+    bound = az.run("aks", "identity-binding", "show", *group, *binding)
+    client_id = bound["properties"]["managedIdentity"]["clientId"]
+    assert client_id == az.run("identity", "show", *group, "--name", "id-shop")["clientId"]
+    account = kubectl.get("serviceaccount", "orders", "--namespace", "shop")
+    assert account["metadata"]["annotations"]["azure.workload.identity/client-id"] == client_id
+    assert kubectl.get("clusterrole", "use-id-shop")["rules"] == [
+        {"apiGroups": ["cid.wi.aks.azure.com"], "resources": [client_id], "verbs": ["use-managed-identity"]}
+    ]
+    subjects = kubectl.get("clusterrolebinding", "use-id-shop")["subjects"]
+    assert [(each["kind"], each["namespace"], each["name"]) for each in subjects] == [
+        ("ServiceAccount", "shop", "orders"),
+        ("ServiceAccount", "shop", "returns"),
+    ]
+    az.run("aks", "identity-binding", "delete", *group, *binding, "--yes")
 
 
 @pytest.fixture(scope="module")
