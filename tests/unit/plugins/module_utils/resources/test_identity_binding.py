@@ -43,7 +43,7 @@ def test_ids_and_names_in_other_case_are_the_same_binding():
 
 
 def test_a_second_binding_of_the_identity_is_refused_with_the_name_of_the_first():
-    with pytest.raises(ConfigurationError, match="by binding 'first'.*Set name: first"):
+    with pytest.raises(ConfigurationError, match=r"by binding 'first'.*Set name: first"):
         diff(CLUSTER, [binding("first")], "orders", ORDERS)
 
 
