@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,6 +76,15 @@ class PlaybookRun:
         return results[-1]
 
 
+def _descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+    return [each for child in map(int, children) for each in (child, *_descendants(child))]
+
+
 @dataclass(frozen=True)
 class AnsiblePlaybook:
     """ansible-playbook with a home, temporary files and a collections path of its own."""
@@ -105,6 +117,29 @@ class AnsiblePlaybook:
                 else:
                     child_environment[name] = value
             return self._watch(argv, child_environment, record)
+
+    def run_and_kill(self, playbook: str | Path, *, after_seconds: float) -> None:
+        """Run a playbook, and end it and all that it has started by SIGKILL after a while."""
+        with tempfile.TemporaryDirectory(dir=self._made("runs")) as run_directory:
+            record = Path(run_directory) / "tasks.jsonl"
+            record.touch(mode=0o600)
+            argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
+            with subprocess.Popen(
+                argv,
+                env=self._environment(record),
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ) as process:
+                try:
+                    process.wait(after_seconds)
+                except subprocess.TimeoutExpired:
+                    # Ansible's workers have sessions of their own.
+                    for child in [*_descendants(process.pid), process.pid]:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(child, signal.SIGKILL)
 
     def _watch(self, argv: Sequence[str], environment: Mapping[str, str], record: Path) -> PlaybookRun:
         started = time.monotonic()

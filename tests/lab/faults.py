@@ -15,7 +15,7 @@ ACTIONS = ("respond", "reset", "delay", "patch")
 
 @dataclass
 class Fault:
-    """What happens to requests that match, C(times) times or (None) until faults are forgotten.
+    """What happens to requests that match, C(times) times or (None) until faults are forgotten, or to every so many of them.
 
     :ivar path: a regular expression that is searched in the path.
     :ivar action: C(respond) with C(status), C(headers) and C(body) instead of the service; C(reset) the connection; C(delay) the
@@ -28,12 +28,14 @@ class Fault:
     method: str = ""
     action: str = "respond"
     times: int | None = 1
+    every: int = 1
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     seconds: float = 0.0
     resource: str = ""
     patch: dict[str, Any] = field(default_factory=dict)
+    _matched: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.service not in SERVICES or self.action not in ACTIONS:
@@ -41,12 +43,14 @@ class Fault:
         re.compile(self.path)
 
     def hits(self, service: str, method: str, path: str) -> bool:
-        return (
+        matches = (
             self.service == service
             and self.method in ("", method)
             and self.times != 0
             and re.search(self.path, path) is not None
         )
+        self._matched += matches
+        return matches and self._matched % self.every == 0
 
 
 class Faults:
