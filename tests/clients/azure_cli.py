@@ -28,9 +28,9 @@ class AzureCli:
         program = os.environ.get("AZ") or shutil.which("az")
         if program is None:
             pytest.fail("az was not found; make test-clients installs it, or the variable AZ names it")
-        self._program = str(Path(program).absolute())
+        self.program = str(Path(program).absolute())
         self._settings = environment
-        self._environment = {
+        self.environment = {
             **environment,
             "AZURE_CONFIG_DIR": str(directory),
             "AZURE_CORE_COLLECT_TELEMETRY": "false",
@@ -74,5 +74,5 @@ class AzureCli:
         return done.stderr
 
     def _start(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        argv = [self._program, *arguments, "--output", "json"]
-        return subprocess.run(argv, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
+        argv = [self.program, *arguments, "--output", "json"]
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=120, check=False)

@@ -168,21 +168,26 @@ class AnsiblePlaybook:
             outcomes.append(outcome)
             self.on_task(outcome)
 
-    def _environment(self, record: Path) -> dict[str, str]:
+    def environment_alone(self) -> dict[str, str]:
+        """The environment to start ansible-playbook with, by somebody who wants no record of the tasks."""
         return dict(self.environment) | {
             "ANSIBLE_CONFIG": str(self._empty_configuration()),
             "ANSIBLE_HOME": str(self._made("home")),
             "ANSIBLE_LOCAL_TEMP": str(self._made("temporary")),
             "ANSIBLE_REMOTE_TEMP": str(self._made("temporary")),
             "ANSIBLE_COLLECTIONS_PATH": str(self._collections()),
-            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "record",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
             "ANSIBLE_NOCOLOR": "true",
-            "HARNESS_RECORD": str(record),
             "TMPDIR": str(self._made("temporary")),
+        }
+
+    def _environment(self, record: Path) -> dict[str, str]:
+        return self.environment_alone() | {
+            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "HARNESS_RECORD": str(record),
         }
 
     def _collections(self) -> Path:
@@ -196,6 +201,7 @@ class AnsiblePlaybook:
 
     def _empty_configuration(self) -> Path:
         """So that no ansible.cfg of the caller's takes part."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.directory / "ansible.cfg"
         path.touch()
         return path

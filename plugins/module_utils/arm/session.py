@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 USER_AGENT = "ansible-aks.virtual_nodes"
 
+# As many as the module with the most workers has.
+MOST_CONNECTIONS = 16
+
 
 class Session:
     """What a module needs of Azure. Nothing is asked of Azure until a property is used."""
@@ -94,6 +97,16 @@ class Session:
         return Pacer()
 
     @cached_property
+    def _transport(self) -> Any:
+        """Connections that all clients share, enough of them that no worker has to open one for a single request."""
+        import requests
+        from azure.core.pipeline.transport import RequestsTransport
+
+        session = requests.Session()
+        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+        return RequestsTransport(session=session, session_owner=False)
+
+    @cached_property
     def _arm(self) -> ARMPipelineClient[Any, Any]:
         from azure.core.pipeline.policies import HeadersPolicy, RequestIdPolicy, RetryPolicy, UserAgentPolicy
         from azure.mgmt.core import ARMPipelineClient
@@ -107,7 +120,7 @@ class Session:
             pacing_policy(self._pacer),
             ARMChallengeAuthenticationPolicy(self.credential, self.cloud.scope),
         ]
-        return ARMPipelineClient(base_url=self.cloud.resource_manager, policies=policies)
+        return ARMPipelineClient(base_url=self.cloud.resource_manager, policies=policies, transport=self._transport)
 
     def get(self, path: str, *, api_version: str) -> dict[str, Any]:
         """GET of a resource for which an SDK of its own would be too much."""
@@ -129,5 +142,6 @@ class Session:
             "base_url": self.cloud.resource_manager,
             "credential_scopes": [self.cloud.scope],
             "user_agent": USER_AGENT,
+            "transport": self._transport,
             "per_retry_policies": [pacing_policy(self._pacer)],
         }
