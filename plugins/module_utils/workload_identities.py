@@ -16,7 +16,16 @@ from .arm.session import MOST_CONNECTIONS
 from .change import Change, State, States
 from .errors import AzureError
 from .plan.plan import Plan
-from .plan.workload_identities import Observed, Wishes, WorkloadIdentity, plan_absent, plan_present, report
+from .plan.workload_identities import (
+    Observed,
+    Wishes,
+    WorkloadIdentity,
+    concerned,
+    plan_absent,
+    plan_present,
+    report,
+    spread,
+)
 from .resources import federated_credential, resource_group, role_assignment, user_assigned_identity
 from .resources.federated_credential import FederatedCredential
 from .resources.role_assignment import RoleGrant
@@ -39,18 +48,24 @@ def make_plan(
     *,
     present: bool,
     delete_identities: bool = False,
+    exclusive: bool = False,
 ) -> Plan:
     """Read and plan; nothing is written.
 
     :param wanted: already validated.
     :param delete_identities: with C(present=False), delete the identities themselves as well.
+    :param exclusive: with C(present=True), delete the identities' credentials that are not wanted.
     """
+    existing = _identities(session, group, wanted, present=present)
+    names = list(existing)
+    credentials = dict(zip(names, _parallel(lambda name: _credentials(session, group, name), names), strict=True))
+    shards = spread(wanted, issuers, credentials, present=present, exclusive=exclusive)
     ids = {
         each.identity.name.lower(): user_assigned_identity.identity_id(session, group, each.identity.name)
-        for each in wanted
+        for each in shards
     }
-    wishes = Wishes(wanted, issuers, ids)
-    observed = _observe(session, group, wishes, present=present)
+    wishes = Wishes(shards, issuers, ids, exclusive)
+    observed = _observe(session, group, wishes, existing, credentials, present=present)
     if present:
         chains = plan_present(wishes, observed)
     else:
@@ -59,28 +74,44 @@ def make_plan(
         observed=observed.states(ids),
         chains=chains,
         apply=lambda change, states: _apply(session, group, change, states),
-        report=lambda states: {"identities": report(wishes, states), "summary": _summary(chains, len(wanted))},
+        report=lambda states: {"identities": report(wishes, states), "summary": _summary(chains, len(shards))},
         workers=WORKERS,
     )
 
 
-def _observe(session: Session, group: str, wishes: Wishes, *, present: bool) -> Observed:
+def _identities(
+    session: Session, group: str, wanted: Sequence[WorkloadIdentity], *, present: bool
+) -> Mapping[str, State]:
+    """Those that exist of the wanted identities and of what is named like their shards, by lower-case name."""
     try:
         found = {str(each["name"]).lower(): each for each in user_assigned_identity.list_in_group(session, group)}
     except AzureError as error:
         if present or error.code != "ResourceGroupNotFound":
             raise
+        return {}
+    return {name: found[name] for name in concerned(wanted, found)}
+
+
+def _observe(
+    session: Session,
+    group: str,
+    wishes: Wishes,
+    existing: Mapping[str, State],
+    credentials: Mapping[str, Sequence[FederatedCredential]],
+    *,
+    present: bool,
+) -> Observed:
+    found = [name for name in wishes.identity_ids if name in existing]
+    if not present and not found:
         return Observed()
-    identities = {name: found[name] for name in wishes.identity_ids if name in found}
     needs_location = present and any(
-        not wish.identity.location for wish in wishes.identities if wish.identity.name.lower() not in identities
+        not wish.identity.location for wish in wishes.identities if wish.identity.name.lower() not in existing
     )
     grants = {grant for wish in wishes.identities for grant in wish.role_grants}
-    names = list(identities)
     return Observed(
         default_location=resource_group.location_of(session, group) if needs_location else "",
-        identities=identities,
-        credentials=dict(zip(names, _parallel(lambda name: _credentials(session, group, name), names), strict=True)),
+        identities={name: existing[name] for name in found},
+        credentials={name: credentials[name] for name in found},
         role_assignments=_flatten(
             _parallel(
                 lambda scope: role_assignment.list_at_scope(session, scope), role_assignment.distinct_scopes(grants)

@@ -53,7 +53,8 @@ options:
       service_accounts:
         description:
           - Kubernetes ServiceAccounts that may act as the identity.
-          - Together with the credentials that the identity has already, at most 20 for each identity (and issuer).
+          - Together with the credentials that the identity has already, at most 20 for each identity (and issuer);
+            O(identities[].shard) takes any number.
         type: list
         elements: dict
         default: []
@@ -68,6 +69,17 @@ options:
               - Name of the ServiceAccount.
             type: str
             required: true
+      shard:
+        description:
+          - Spread the ServiceAccounts over as many identities as are needed, named O(identities[].name) with V(-1), V(-2) and so on
+            appended. Each of them gets the tags and role assignments. No identity has the name itself.
+          - A ServiceAccount that is trusted by one of these identities stays there, whichever others are added or removed. A new one goes to
+            the lowest number with room. Identities are never removed because they are no longer needed.
+          - Each ServiceAccount is to be annotated with the client id of its own identity, see RV(identities[].service_accounts).
+          - The names are reserved for this. An identity of such a name counts as one of them if the numbers before its own exist as well, or
+            if it trusts one of the ServiceAccounts.
+        type: bool
+        default: false
       role_assignments:
         description:
           - Roles that the identity shall have.
@@ -87,7 +99,7 @@ options:
             required: true
   state:
     description:
-      - With V(present), everything listed is made. Credentials and roles that are not listed stay.
+      - With V(present), everything listed is made. Credentials that are not listed stay unless O(exclusive); roles always do.
       - With V(absent), the listed ServiceAccounts are no longer trusted and the listed roles are taken away;
         the identities themselves stay unless O(delete_identities).
     type: str
@@ -96,6 +108,14 @@ options:
   delete_identities:
     description:
       - With O(state=absent), delete the identities themselves as well, and with them all their credentials.
+    type: bool
+    default: false
+  exclusive:
+    description:
+      - With O(state=present), delete the federated credentials of the listed identities that are not wished for, whoever made them.
+        Identities that are not listed are left alone.
+      - B(Every) cluster whose ServiceAccounts use the identities must then be in O(issuers), otherwise its pods lose their access.
+      - Within an identity, they are deleted last; only where there is no room for the new ones otherwise, first.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -134,11 +154,41 @@ EXAMPLES = r"""
           - namespace: shop
             name: payments
   register: made
+
+- name: Exactly these, and no other credential that somebody made on the identity
+  aks.virtual_nodes.workload_identities:
+    resource_group: rg-shop
+    issuers: ["{{ cluster_oidc_issuer_url }}"]
+    exclusive: true
+    identities:
+      - name: id-orders
+        service_accounts:
+          - namespace: shop
+            name: orders
+
+- name: One ServiceAccount for each of a hundred tenants, on id-tenants-1 to id-tenants-5
+  aks.virtual_nodes.workload_identities:
+    resource_group: rg-shop
+    issuers: ["{{ cluster_oidc_issuer_url }}"]
+    identities:
+      - name: id-tenants
+        shard: true
+        service_accounts: "{{ tenant_accounts }}" # a list of a hundred namespaces and names
+  register: tenants
+
+- name: Whom each of them trusts, and the client id to annotate them with
+  ansible.builtin.debug:
+    msg: "{{ item.name }} {{ item.client_id }}: {{ item.service_accounts | map(attribute='namespace') | join(', ') }}"
+  loop: "{{ tenants.identities }}"
+  loop_control:
+    label: "{{ item.name }}"
 """
 
 RETURN = r"""
 identities:
-  description: The identities in the order of O(identities), after the change, in check mode as they would be.
+  description:
+    - The identities in the order of O(identities), after the change, in check mode as they would be.
+    - With O(identities[].shard), each of an entry's identities by itself, in the order of their numbers.
   returned: success
   type: list
   elements: dict
@@ -189,7 +239,7 @@ identities:
       returned: always
       sample: 22222222-2222-2222-2222-222222222222
     service_accounts:
-      description: The ServiceAccounts of the input.
+      description: The ServiceAccounts of the input; with O(identities[].shard), those that this identity trusts.
       type: list
       elements: dict
       returned: always
@@ -201,7 +251,7 @@ identities:
       returned: always
       sample: []
 summary:
-  description: Counts of the identities asked for, and of the resources created, updated and deleted.
+  description: Counts of the identities looked after, and of the resources created, updated and deleted.
   returned: success
   type: dict
   sample: {identities: 2, created: 5, updated: 0, deleted: 0}
@@ -232,6 +282,7 @@ def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
             IdentitySpec(each["name"], params["location"], each["tags"]),
             tuple(ServiceAccount(account["namespace"], account["name"]) for account in each["service_accounts"]),
             tuple(RoleGrant(grant["role"], grant["scope"]) for grant in each["role_assignments"]),
+            shard=each["shard"],
         )
         for each in params["identities"]
     ]
@@ -249,6 +300,7 @@ def plan(module: AnsibleModule) -> Plan:
         params["issuers"],
         present=present,
         delete_identities=params["delete_identities"],
+        exclusive=params["exclusive"],
     )
 
 
@@ -259,6 +311,7 @@ def main() -> None:
         name=dict(type="str", required=True),
         tags=dict(type="dict"),
         service_accounts=dict(type="list", elements="dict", default=[], options=service_account),
+        shard=dict(type="bool", default=False),
         role_assignments=dict(type="list", elements="dict", default=[], options=role_assignment),
     )
     module = AnsibleModule(
@@ -269,6 +322,7 @@ def main() -> None:
             identities=dict(type="list", elements="dict", required=True, options=identity),
             state=dict(type="str", choices=["present", "absent"], default="present"),
             delete_identities=dict(type="bool", default=False),
+            exclusive=dict(type="bool", default=False),
         ),
         supports_check_mode=True,
     )

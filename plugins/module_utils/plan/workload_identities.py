@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..change import UNKNOWN, Change, State, States
 from ..errors import ConfigurationError
 from ..resources import role_assignment, user_assigned_identity
 from ..resources.federated_credential import (
+    CREDENTIALS_PER_IDENTITY,
     DEFAULT_AUDIENCE,
     FederatedCredential,
     service_account_subject,
@@ -24,6 +25,7 @@ from ..resources.federated_credential import (
 from ..resources.role_assignment import AssignmentIndex, RoleAssignment, RoleGrant
 from ..resources.user_assigned_identity import IdentitySpec
 from .federated_credentials import credential_name, plan_removal, plan_trusts
+from .shards import holders, place, shard_name, split_name
 
 
 @dataclass(frozen=True, order=True)
@@ -38,11 +40,17 @@ class ServiceAccount:
 
 @dataclass(frozen=True)
 class WorkloadIdentity:
-    """One wished-for identity with all that hangs on it."""
+    """One wished-for identity with all that hangs on it.
+
+    :ivar shard: an entry whose service accounts are still to be spread over several identities, see C(spread).
+    :ivar shard_of: name of the entry, when this is one of its shards.
+    """
 
     identity: IdentitySpec
     service_accounts: tuple[ServiceAccount, ...] = ()
     role_grants: tuple[RoleGrant, ...] = ()
+    shard: bool = False
+    shard_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,22 +86,28 @@ class Observed:
 class Wishes:
     """The whole input.
 
+    :ivar identities: after C(spread).
     :ivar issuers: every ServiceAccount is trusted with each of them (one for each cluster).
     :ivar identity_ids: lower-case name -> ARM id, of every identity in C(identities).
+    :ivar exclusive: whether credentials of these identities that are not wished for are to go.
     """
 
     identities: Sequence[WorkloadIdentity]
     issuers: Sequence[str]
     identity_ids: Mapping[str, str]
+    exclusive: bool = False
 
     def credentials(self, wish: WorkloadIdentity) -> list[FederatedCredential]:
-        return [
-            FederatedCredential(
-                credential_name(issuer, account.namespace, account.name), issuer, account.subject, (DEFAULT_AUDIENCE,)
-            )
-            for account in wish.service_accounts
-            for issuer in self.issuers
-        ]
+        return [each for account in wish.service_accounts for each in _credentials(account, self.issuers)]
+
+
+def _credentials(account: ServiceAccount, issuers: Iterable[str]) -> list[FederatedCredential]:
+    return [
+        FederatedCredential(
+            credential_name(issuer, account.namespace, account.name), issuer, account.subject, (DEFAULT_AUDIENCE,)
+        )
+        for issuer in dict.fromkeys(issuers)
+    ]
 
 
 def validate(
@@ -105,14 +119,8 @@ def validate(
     :raises ConfigurationError: for the first thing that cannot be; nothing has been asked of Azure yet.
     """
     owners: dict[ServiceAccount, str] = {}
-    names: set[str] = set()
+    _validate_names(wishes)
     for wish in wishes:
-        wish.identity.validate()
-        if wish.identity.name.lower() in names:
-            raise ConfigurationError(
-                f"identities: '{wish.identity.name}' is listed twice; put all its service accounts into one entry."
-            )
-        names.add(wish.identity.name.lower())
         for grant in wish.role_grants:
             grant.validate()
         for account in wish.service_accounts:
@@ -124,6 +132,30 @@ def validate(
         raise ConfigurationError(
             "issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster."
         )
+    if any(wish.shard for wish in wishes) and len(set(issuers)) > CREDENTIALS_PER_IDENTITY:
+        raise ConfigurationError(
+            f"issuers has {len(set(issuers))} entries; a service account needs a credential for each of them, and an identity "
+            f"holds {CREDENTIALS_PER_IDENTITY}."
+        )
+
+
+def _validate_names(wishes: Sequence[WorkloadIdentity]) -> None:
+    names: set[str] = set()
+    sharded = {wish.identity.name.lower(): wish.identity.name for wish in wishes if wish.shard}
+    for wish in wishes:
+        name = wish.identity.name
+        (_shard(wish, 1) if wish.shard else wish).identity.validate()
+        if name.lower() in names:
+            raise ConfigurationError(
+                f"identities: '{name}' is listed twice; put all its service accounts into one entry."
+            )
+        names.add(name.lower())
+        entry = sharded.get(split_name(name.lower())[0])
+        if entry and not wish.shard:
+            raise ConfigurationError(
+                f"identities: '{name}' is listed, but is also one of the identities that '{entry}' with shard: true stands for; "
+                "give one of them another name."
+            )
 
 
 def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: str) -> None:
@@ -135,14 +167,66 @@ def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: st
         )
 
 
+def concerned(wishes: Sequence[WorkloadIdentity], names: Iterable[str]) -> list[str]:
+    """Of the names of identities those that the wishes name, or that are like the names of their shards."""
+    plain = {wish.identity.name.lower() for wish in wishes if not wish.shard}
+    sharded = {wish.identity.name.lower() for wish in wishes if wish.shard}
+    return [name for name in names if name.lower() in plain or split_name(name.lower())[0] in sharded]
+
+
+def spread(
+    wishes: Sequence[WorkloadIdentity],
+    issuers: Sequence[str],
+    credentials: Mapping[str, Sequence[FederatedCredential]],
+    *,
+    present: bool,
+    exclusive: bool = False,
+) -> list[WorkloadIdentity]:
+    """The wishes with one for each shard, in place of each entry that has them.
+
+    :param credentials: of each of the identities C(concerned) that exists, by lower-case name.
+    :param present: whether the wishes are to be made; otherwise only shards that exist are named.
+    :raises ConfigurationError: when a shard's name would be too long.
+    """
+    numbered: dict[str, dict[int, Sequence[FederatedCredential]]] = defaultdict(dict)
+    for name, found in credentials.items():
+        entry, number = split_name(name)
+        numbered[entry][number] = found
+    spread_out: list[WorkloadIdentity] = []
+    for wish in wishes:
+        if wish.shard:
+            trusts = {account: _credentials(account, issuers) for account in wish.service_accounts}
+            existing = numbered[wish.identity.name.lower()]
+            shards = place(trusts, existing, exclusive=exclusive) if present else holders(trusts, existing)
+            spread_out += [_shard(wish, number, accounts) for number, accounts in shards.items()]
+        else:
+            spread_out.append(wish)
+    for each in spread_out:
+        each.identity.validate()
+    return spread_out
+
+
+def _shard(wish: WorkloadIdentity, number: int, accounts: Iterable[ServiceAccount] = ()) -> WorkloadIdentity:
+    entry = wish.identity.name
+    identity = replace(wish.identity, name=shard_name(entry, number))
+    return replace(wish, identity=identity, service_accounts=tuple(accounts), shard=False, shard_of=entry)
+
+
 def plan_present(wishes: Wishes, observed: Observed) -> list[list[Change]]:
     """One chain for each identity: the identity itself, then its credentials, then its role assignments."""
     return [_present_chain(wishes, wish, observed) for wish in wishes.identities]
 
 
 def plan_absent(wishes: Wishes, observed: Observed, *, delete_identities: bool) -> list[list[Change]]:
-    """One chain for each identity: what the wishes list is taken away; the identity itself only when asked."""
-    return [_absent_chain(wishes, wish, observed, delete_identities) for wish in wishes.identities]
+    """One chain for each identity: what the wishes list is taken away; the identity itself only when asked.
+
+    Shards are deleted in one chain for each entry, the last first, so that what a failure leaves is numbered without a gap.
+    """
+    chains: dict[str, list[Change]] = {}
+    for wish in reversed(wishes.identities):
+        one_by_one = (delete_identities and wish.shard_of) or wish.identity.name
+        chains.setdefault(one_by_one, []).extend(_absent_chain(wishes, wish, observed, delete_identities))
+    return [*reversed(chains.values())]
 
 
 def report(wishes: Wishes, states: States) -> list[dict[str, Any]]:
@@ -160,7 +244,9 @@ def _present_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed) -
     parent_id = wishes.identity_ids[name]
     found = observed.identities.get(name)
     own = user_assigned_identity.diff(parent_id, wish.identity, found, observed.default_location)
-    credentials = plan_trusts(parent_id, observed.credentials.get(name, ()), wishes.credentials(wish))
+    credentials = plan_trusts(
+        parent_id, observed.credentials.get(name, ()), wishes.credentials(wish), exclusive=wishes.exclusive
+    )
     return [*([own] if own else []), *credentials, *_grants(parent_id, wish, found, observed)]
 
 

@@ -45,6 +45,11 @@ class FederatedCredential:
     subject: str
     audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
 
+    @property
+    def trust(self) -> tuple[str, str]:
+        """Whom it trusts; the service allows it once in an identity."""
+        return self.issuer, self.subject
+
     def state(self, parent_id: str) -> State:
         return {
             "id": credential_id(parent_id, self.name),
