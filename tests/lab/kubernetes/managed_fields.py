@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from lab.kubernetes import field_sets
 from lab.kubernetes.errors import StatusError, bad_request
@@ -275,8 +276,13 @@ def _decode(entries: list[Object]) -> _Managed:
         )
         managed.fields[manager] = field_sets.decode(entry.get("fieldsV1") or {})
         if entry.get("time"):
-            managed.times[manager] = entry["time"]
+            managed.times[manager] = _normal(entry["time"])
     return managed
+
+
+def _normal(time: str) -> str:
+    """As Go writes a time, whatever form it came in: C(2026-01-01T01:00:00+01:00) is C(2026-01-01T00:00:00Z)."""
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _live_or_new(old: Object | None, new: Object, subresource: str) -> _Managed:
@@ -288,7 +294,7 @@ def _live_or_new(old: Object | None, new: Object, subresource: str) -> _Managed:
         return _Managed()
     try:
         return _decode(given)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return _decode(_entries(old))
 
 
