@@ -24,8 +24,8 @@ ansible := PATH="$(CURDIR)/$(bin):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/bu
 	ANSIBLE_HOME="$(CURDIR)/build/ansible" ANSIBLE_CONFIG="$(CURDIR)/tests/tooling/ansible.cfg"
 
 # What `make test` runs, the longest first.
-parts := test-sanity test-end-to-end test-integration lint-ansible test-clients test-molecule test-units build docs \
-	lint-python lint-yaml
+parts := test-sanity test-end-to-end test-integration lint-ansible test-clients test-lab test-molecule test-units build \
+	docs lint-python lint-yaml
 
 .PHONY: help
 help: ## Show this list
@@ -88,6 +88,10 @@ test-end-to-end: collection ## The playbooks on the lab: predictions, drift, bad
 .PHONY: test-clients
 test-clients: venv venv-az ## The recipe by the real az and kubectl, and the playbooks after and before it
 	@PYTHONPATH=tests AZ=build/venv-az/bin/az $(bin)/python -m pytest tests/clients
+
+.PHONY: test-lab
+test-lab: venv ## The lab itself, by official clients
+	@PYTHONPATH=tests $(bin)/python -m pytest tests/lab_tests
 
 .PHONY: test-molecule
 test-molecule: collection ## The molecule scenario, with its idempotence step
