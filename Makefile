@@ -104,8 +104,7 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
 	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
-	@cd build/collections && MYPYPATH=. ../../$(bin)/mypy --config-file ../../pyproject.toml \
-		-p ansible_collections.aks.virtual_nodes.plugins.module_utils
+	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p lab -p harness -p tooling -p demo
 
 .PHONY: lint-yaml
 lint-yaml: venv

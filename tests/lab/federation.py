@@ -108,9 +108,13 @@ class Federation:
                 7000272,
                 f"The client assertion contains an invalid signature. The key was not found in the issuer's metadata. Key id: '{key_id}'.",
             )
-        options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
-            jwt.decode(assertion, jwt.PyJWK(key), algorithms=["RS256"], options=options)
+            jwt.decode(
+                assertion,
+                jwt.PyJWK(key),
+                algorithms=["RS256"],
+                options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            )
         except jwt.InvalidTokenError:
             raise Refused(700027, "Client assertion failed signature validation.") from None
 

@@ -15,6 +15,7 @@ import socket
 import ssl
 import sys
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +106,7 @@ class Lab:
                 await controllers
 
     @contextlib.asynccontextmanager
-    async def _serving(self, client: aiohttp.ClientSession):
+    async def _serving(self, client: aiohttp.ClientSession) -> AsyncIterator[None]:
         tls = self._authority.server_context()
         runners = [
             await self._serve(name, application, tls) for name, application in self._applications(client).items()

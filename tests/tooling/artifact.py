@@ -31,7 +31,7 @@ def build() -> Path:
     """
     shutil.rmtree(BUILT, ignore_errors=True)
     tree = copy(BUILT / "tree")
-    command = [PROGRAMS / "ansible-galaxy", "collection", "build", "--output-path", BUILT, tree]
+    command: list[str | Path] = [PROGRAMS / "ansible-galaxy", "collection", "build", "--output-path", BUILT, tree]
     subprocess.run(command, env=_environment(), check=True)
     (artifact,) = BUILT.glob("*.tar.gz")
     return artifact
@@ -39,7 +39,7 @@ def build() -> Path:
 
 def is_importable(artifact: Path) -> bool:
     """Whether the importer takes it without a warning; shows what it says."""
-    command = [sys.executable, "-m", "galaxy_importer.main", artifact]
+    command: list[str | Path] = [sys.executable, "-m", "galaxy_importer.main", artifact]
     done = subprocess.run(
         command, cwd=BUILT, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

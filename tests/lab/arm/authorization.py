@@ -95,7 +95,7 @@ def assign(cloud: Cloud, scope: str, role: Role, principal_id: str, subscription
     name = name or str(uuid.uuid4())
     definition = f"/subscriptions/{subscription_id}/providers/{_DEFINITIONS}/{role.guid}"
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-    body = {
+    body: Body = {
         "properties": {
             "roleDefinitionId": definition,
             "principalId": principal_id,

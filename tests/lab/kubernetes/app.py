@@ -292,7 +292,7 @@ class _Registered:
             self._streams.add(self._task)
 
     def __exit__(self, *_exception: object) -> None:
-        self._streams.discard(self._task)  # type: ignore[arg-type]
+        self._streams.discard(self._task)
 
 
 async def _healthy(_request: web.Request) -> web.Response:

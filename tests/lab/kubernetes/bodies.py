@@ -52,6 +52,7 @@ async def read(request: web.Request) -> Any:
         raise errors.bad_request(f"the object provided is unrecognized (must be of type object): {error}") from None
 
 
+# Which base there is depends on how PyYAML was built, which its hints cannot tell.
 class _Yaml(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """Times stay strings, as in JSON."""
 

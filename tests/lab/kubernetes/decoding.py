@@ -46,6 +46,7 @@ _QUANTITIES = frozenset(
     ]
 )
 _GO_TYPES = {"str": "string", "datetime": "string", "int": "int32", "float": "float64", "bool": "bool"}
+_JSON_TYPES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 
 
 class _Mistyped(Exception):
@@ -87,7 +88,7 @@ def _check(type_: str, value: Any, path: tuple[str, ...], struct: str) -> None:
         _check_quantities(value)
         return
     if inner := _LIST.fullmatch(type_) or _DICT.fullmatch(type_):
-        container: type = list if _LIST.fullmatch(type_) else dict
+        container: type[Any] = list if _LIST.fullmatch(type_) else dict
         if not isinstance(value, container):
             raise _Mistyped(value, _go_name(struct), path, _go_type(type_))
         for each in value if container is list else value.values():
@@ -157,7 +158,7 @@ def _json_type(value: Any) -> str:
         return "bool"
     if isinstance(value, (int, float)):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    return _JSON_TYPES.get(type(value), "null")
 
 
 def _drop(item: Object, path: str) -> None:

@@ -180,7 +180,7 @@ class Deployments:
             self._store.delete(*Reference.to(REPLICA_SET, each))
 
     def _write_status(self, key: tuple[str, str]) -> None:
-        with self._store.changing(DEPLOYMENT, *key) as deployment:
+        with self._store.changing_if_any(DEPLOYMENT, *key) as deployment:
             if deployment is None:
                 return
             present, others = self._replica_sets(deployment)

@@ -94,7 +94,7 @@ class GarbageCollector:
             self._drop_owners(reference, gone)
 
     def _drop_owners(self, reference: Reference, uids: set[str]) -> None:
-        with self._store.changing(*reference) as item:
+        with self._store.changing_if_any(*reference) as item:
             if item is not None:
                 kept = [each for each in item["metadata"].get("ownerReferences") or [] if each["uid"] not in uids]
                 item["metadata"]["ownerReferences"] = kept
@@ -102,7 +102,7 @@ class GarbageCollector:
                     del item["metadata"]["ownerReferences"]
 
     def _take_finalizer(self, reference: Reference, finalizer: str) -> None:
-        with self._store.changing(*reference) as item:
+        with self._store.changing_if_any(*reference) as item:
             if item is not None:
                 kept = [each for each in item["metadata"]["finalizers"] if each != finalizer]
                 item["metadata"]["finalizers"] = kept

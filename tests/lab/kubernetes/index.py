@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from lab.kubernetes.registry import POD, REPLICA_SET, Kind
 from lab.kubernetes.store import Event, Object, Store
@@ -65,7 +66,7 @@ class Index:
     def orphans(self, kind: Kind, namespace: str) -> list[Object]:
         return self._objects(each for each in self._orphans.get(namespace, ()) if each.kind is kind)
 
-    def _objects(self, references) -> list[Object]:
+    def _objects(self, references: Iterable[Reference]) -> list[Object]:
         found = [self._store.find(*reference) for reference in references]
         return [item for item in found if item is not None]
 
@@ -108,5 +109,5 @@ def _node(item: Object) -> str:
     return "" if over else (item.get("spec") or {}).get("nodeName") or ""
 
 
-def _place(item: Object) -> tuple:
+def _place(item: Object) -> tuple[Any, str]:
     return (item.get("metadata") or {}).get("ownerReferences"), _node(item)

@@ -96,8 +96,8 @@ class PodRunner:
             async with asyncio.TaskGroup() as tasks:
                 for container in self._containers:
                     tasks.create_task(container.run())
-                if renewal is not None:
-                    tasks.create_task(self._renew_tokens(renewal))
+                if self._sandbox is not None and renewal is not None:
+                    tasks.create_task(self._renew_tokens(self._sandbox, renewal))
         except Exception:
             LOG.exception("the pod %s/%s failed", *self._key)
             raise
@@ -124,11 +124,11 @@ class PodRunner:
     def _is_run(self, image: str) -> bool:
         return image in self._settings.applications and not image_is_missing(image)
 
-    async def _renew_tokens(self, seconds: float) -> None:
+    async def _renew_tokens(self, sandbox: Sandbox, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
-                seconds = self._sandbox.mount(self._present()) or seconds
+                seconds = sandbox.mount(self._present()) or seconds
             except NotStartable as error:
                 # The tokens stay until they expire.
                 LOG.warning("no new token for %s/%s: %s", *self._key, error)

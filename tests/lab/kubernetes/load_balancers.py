@@ -29,7 +29,7 @@ class LoadBalancers:
             self.queue.add_after((event.namespace, event.object["metadata"]["name"]), PROVISIONING_SECONDS)
 
     def _reconcile(self, key: tuple[str, str]) -> None:
-        with self._store.changing(SERVICE, *key) as service:
+        with self._store.changing_if_any(SERVICE, *key) as service:
             if service is None or "deletionTimestamp" in service["metadata"]:
                 return
             wanted = (service.get("spec") or {}).get("type") == "LoadBalancer"

@@ -9,7 +9,7 @@ from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.garbage import delete
 from lab.kubernetes.index import Index
 from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT
-from lab.kubernetes.store import Event, Store
+from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.work_queue import WorkQueue
 
 SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -79,7 +79,7 @@ class Namespaces:
             self._store.delete(NAMESPACE, "", name)
 
 
-def new_namespace(name: str) -> dict:
+def new_namespace(name: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Namespace",

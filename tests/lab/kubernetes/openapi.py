@@ -377,13 +377,14 @@ _LIST_QUERY = {
     "timeoutSeconds": "integer",
     "watch": "boolean",
 }
+_Operation = tuple[str, str, str, dict[str, str], str]
 # HTTP method, x-kubernetes-action, word of the operation's id, query parameters, and what the body is.
-_COLLECTION_OPERATIONS = (
+_COLLECTION_OPERATIONS: tuple[_Operation, ...] = (
     ("get", "list", "list", _LIST_QUERY, ""),
     ("post", "post", "create", _WRITE, "object"),
     ("delete", "deletecollection", "deleteCollection", _LIST_QUERY | _DELETE, "options"),
 )
-_ITEM_OPERATIONS = (
+_ITEM_OPERATIONS: tuple[_Operation, ...] = (
     ("get", "get", "read", {}, ""),
     ("put", "put", "replace", _WRITE, "object"),
     ("patch", "patch", "patch", _WRITE | {"force": "boolean"}, "patch"),
@@ -403,7 +404,7 @@ class _Path:
 
     kind: Kind
     path: str
-    operations: tuple[tuple[str, str, str, dict[str, str], str], ...]
+    operations: tuple[_Operation, ...]
     suffix: str = ""
     subresource: str = ""
 
@@ -570,10 +571,11 @@ def _unknown(text: str, value: Any, path: str) -> Iterator[str]:
         found = _DICT.match(text)
         if not found and _model(text) is None:
             return
-        types = None if found else _types_by_field(text)
+        types = {} if found else _types_by_field(text)
         for field, each in value.items():
             below = f"{path}.{field}" if path else field
-            if types is not None and field not in types:
+            type_ = found[1] if found else types.get(field)
+            if type_ is None:
                 yield below
             elif below != "status":
-                yield from _unknown(found[1] if found else types[field], each, below)
+                yield from _unknown(type_, each, below)

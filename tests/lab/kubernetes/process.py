@@ -65,8 +65,10 @@ class Process:
             return
 
     async def _copy(self, log: Path) -> None:
+        output = self._process.stdout
+        assert output is not None, "start() asks for a pipe"
         size = 0
-        while chunk := await self._process.stdout.read(CHUNK):
+        while chunk := await output.read(CHUNK):
             if size + len(chunk) > LOG_BYTES:
                 kept = log.read_bytes()[-LOG_BYTES // 2 :]
                 log.write_bytes(kept)

@@ -118,7 +118,7 @@ class ReplicaSets:
         self._recorder.record(REPLICA_SET, replica_set, type_, reason, message, COMPONENT)
 
     def _write_status(self, key: tuple[str, str], failure: StatusError | None) -> None:
-        with self._store.changing(REPLICA_SET, *key) as replica_set:
+        with self._store.changing_if_any(REPLICA_SET, *key) as replica_set:
             if replica_set is None:
                 return
             pods = self._pods(replica_set)
@@ -156,7 +156,7 @@ def _conditions(replica_set: Object, failure: StatusError | None, pods: int) -> 
     return conditions
 
 
-def _usefulness(pod: Object) -> tuple:
+def _usefulness(pod: Object) -> tuple[bool, bool, bool, int]:
     """Those that go first: without a node, pending, not ready, the youngest."""
     phase = (pod.get("status") or {}).get("phase")
     return bool(pod["spec"].get("nodeName")), phase == "Running", is_ready(pod), _older_last(pod)

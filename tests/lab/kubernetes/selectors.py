@@ -71,13 +71,15 @@ def predicate(kind: Kind, labels: str, fields: str) -> Predicate:
 def _label_test(text: str) -> Predicate:
     if match := _SET.fullmatch(text):
         values = {value.strip() for value in match["values"].split(",")}
+        key = match["key"]
         if match["operator"] == "in":
-            return lambda item: _labels(item).get(match["key"]) in values
-        return lambda item: _labels(item).get(match["key"]) not in values
+            return lambda item: _labels(item).get(key) in values
+        return lambda item: _labels(item).get(key) not in values
     if match := _EQUALITY.fullmatch(text):
+        name, wanted = match["key"], match["value"]
         if match["operator"] == "!=":
-            return lambda item: _labels(item).get(match["key"]) != match["value"]
-        return lambda item: _labels(item).get(match["key"]) == match["value"]
+            return lambda item: _labels(item).get(name) != wanted
+        return lambda item: _labels(item).get(name) == wanted
     if " " in text:
         raise errors.bad_request(f'unable to parse requirement: found "{text}"')
     if text.startswith("!"):

@@ -13,7 +13,7 @@ import asyncio
 import copy
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -124,13 +124,24 @@ class Store:
         return self._put("MODIFIED", kind, fresh, old)
 
     @contextmanager
-    def changing(self, kind: Kind, namespace: str, name: str):
-        """A copy to change, written back at the end; nothing if the object is gone. For controllers."""
-        found = self.find(kind, namespace, name)
-        working = copy.deepcopy(found) if found else None
+    def changing(self, kind: Kind, namespace: str, name: str) -> Iterator[Object]:
+        """A copy to change, written back at the end unless the object is gone by then. For controllers.
+
+        :raises StatusError: 404 when there is no such object.
+        """
+        working = copy.deepcopy(self.get(kind, namespace, name))
         yield working
-        if working is not None and self.find(kind, namespace, name) is not None:
+        if self.find(kind, namespace, name) is not None:
             self.update(kind, working)
+
+    @contextmanager
+    def changing_if_any(self, kind: Kind, namespace: str, name: str) -> Iterator[Object | None]:
+        """The same for an object that may be gone: nothing to change then."""
+        if self.find(kind, namespace, name) is None:
+            yield None
+            return
+        with self.changing(kind, namespace, name) as working:
+            yield working
 
     def delete(self, kind: Kind, namespace: str, name: str, grace_seconds: int = 0) -> Object:
         """Delete, or mark as deleted while a finalizer or (for pods on a node) a grace period holds it."""
@@ -175,7 +186,7 @@ class Store:
         for queue in self._watchers:
             queue.put_nowait(event)
 
-    async def watch(self, kind: Kind, since: int) -> AsyncIterator[Event]:
+    async def watch(self, kind: Kind, since: int) -> AsyncGenerator[Event, None]:
         """The changes to objects of a kind after a revision, without end.
 
         :raises StatusError: 410 when the revision is too old.

@@ -99,8 +99,6 @@ def scaled(item: Object, scale: Object) -> Object:
 def finalized(store: Store, target: Target, given: Object) -> Object:
     """A namespace with the finalizers of its spec as given."""
     with store.changing(target.kind, "", target.name) as namespace:
-        if namespace is None:
-            raise errors.not_found(target.kind, target.name)
         namespace["spec"] = {"finalizers": list((given.get("spec") or {}).get("finalizers") or [])}
     return store.find(target.kind, "", target.name) or given
 

@@ -465,7 +465,8 @@ def _lease(item: Object) -> Cells:
 def _resource_quota(item: Object) -> Cells:
     status = _status(item)
     used = status.get("used") or {}
-    requests, limits = [], []
+    requests: list[str] = []
+    limits: list[str] = []
     for resource, hard in sorted((status.get("hard") or {}).items()):
         words = limits if resource.startswith("limits.") else requests
         words.append(f"{resource}: {used.get(resource, 0)}/{hard}")
@@ -489,7 +490,9 @@ def _service_account(item: Object) -> Cells:
 
 def _binding(item: Object) -> Cells:
     role = item.get("roleRef") or {}
-    users, groups, accounts = [], [], []
+    users: list[str] = []
+    groups: list[str] = []
+    accounts: list[str] = []
     for subject in item.get("subjects") or []:
         if subject.get("kind") == "ServiceAccount":
             accounts.append(f"{subject.get('namespace', '')}/{subject['name']}")

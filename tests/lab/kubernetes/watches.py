@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from lab.kubernetes import errors, selectors
 from lab.kubernetes.reads import Form, number, resource_version
@@ -36,7 +36,7 @@ class Watch:
         self._begins_with_list = not version or self._streams_list
         self._revision = store.revision if self._begins_with_list else version
 
-    async def events(self) -> AsyncIterator[Object]:
+    async def events(self) -> AsyncGenerator[Object, None]:
         """As the client reads them, without end; an error is the last one."""
         if self._begins_with_list:
             for item in self._store.list(self._target.kind, self._target.namespace):
@@ -54,7 +54,7 @@ class Watch:
         except errors.StatusError as error:
             yield {"type": "ERROR", "object": error.body}
         finally:
-            await changes.aclose()  # type: ignore[attr-defined]
+            await changes.aclose()
 
     def last(self) -> Object | None:
         """What is said before the watch ends in time."""
