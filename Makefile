@@ -97,6 +97,10 @@ test-lab: venv ## The lab itself, by official clients
 test-molecule: collection ## The molecule scenario, with its idempotence step
 	@$(run) tooling.molecule test
 
+.PHONY: bench
+bench: collection venv-az ## Measure the bulk path beside what people do today; writes build/bench.json (10 minutes)
+	@AZ=build/venv-az/bin/az $(run) benchmarks
+
 .PHONY: lint
 lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-lint with its production profile
 
@@ -104,7 +108,7 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
 	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
-	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p lab -p harness -p tooling -p demo
+	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p lab -p harness -p tooling -p demo -p benchmarks -p clients
 
 .PHONY: lint-yaml
 lint-yaml: venv

@@ -86,7 +86,7 @@ def by_uri(stage: Stage, count: int) -> Measured:
         **signed_in,
     }
     account = _account("app-{{ item.item }}", "{{ item.json.properties.clientId }}")
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"kubernetes.core.k8s": {"definition": _namespace()}},
         {"ansible.builtin.uri": sign_in, "register": "token", "no_log": True},
         {"ansible.builtin.uri": identity, "loop": _numbers(count), "register": "made"},
@@ -109,7 +109,7 @@ def by_single_modules(stage: Stage, count: int) -> Measured:
         **group,
     }
     account = _account("app-{{ item.item }}", "{{ item.identity.client_id }}")
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"aks.virtual_nodes.kubernetes_objects": {"definitions": [_namespace()]}},
         {"aks.virtual_nodes.user_assigned_identity": identity, "loop": _numbers(count), "register": "made"},
         {"aks.virtual_nodes.federated_credential": credential, "loop": _numbers(count)},
@@ -128,7 +128,7 @@ def in_bulk(stage: Stage, count: int) -> Measured:
     template = stage.directory / "accounts.yaml.j2"
     template.write_text(_ACCOUNTS, encoding="utf-8")
     accounts = "{{ lookup('ansible.builtin.template', '" + str(template) + "') | from_yaml_all | list }}"
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {
             "aks.virtual_nodes.workload_identities": {"issuers": [stage.issuer], "identities": identities, **group},
             "register": "made",

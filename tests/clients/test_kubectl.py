@@ -65,15 +65,16 @@ def test_apply_creates_changes_and_leaves_alone(kubectl: Kubectl) -> None:
 
 
 def test_apply_on_the_server_side_tells_of_conflicts(kubectl: Kubectl) -> None:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shared", "namespace": NAMESPACE}}
-    theirs = {**account, "metadata": {**account["metadata"], "annotations": {"who": "first"}}}
-    ours = {**account, "metadata": {**account["metadata"], "annotations": {"who": "second"}}}
-    kubectl.apply(theirs, "--server-side", "--field-manager", "first")
+    def account(who: str) -> dict[str, Any]:
+        metadata = {"name": "shared", "namespace": NAMESPACE, "annotations": {"who": who}}
+        return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+    kubectl.apply(account("first"), "--server-side", "--field-manager", "first")
     refused = kubectl.refusal(
-        "apply", "--server-side", "--field-manager", "second", "--filename", "-", stdin=json.dumps(ours)
+        "apply", "--server-side", "--field-manager", "second", "--filename", "-", stdin=json.dumps(account("second"))
     )
     assert 'conflict with "first"' in refused
-    kubectl.apply(ours, "--server-side", "--field-manager", "second", "--force-conflicts")
+    kubectl.apply(account("second"), "--server-side", "--field-manager", "second", "--force-conflicts")
     found = kubectl.get("serviceaccount", "shared", "--namespace", NAMESPACE, "--show-managed-fields")
     assert found["metadata"]["annotations"] == {"who": "second"}
     assert [each["manager"] for each in found["metadata"]["managedFields"]] == ["second"]
