@@ -55,7 +55,7 @@ def place(
     placement = _Placement(wanted, observed, exclusive)
     for each in sorted(wanted, key=lambda each: (placement.best_rank(each), each)):
         placement.add(each)
-    return {number: sorted(placement.placed[number]) for number in sorted(placement.placed)} or {1: []}
+    return {number: sorted(placement.placed[number]) for number in sorted(placement.placed)}
 
 
 def holders(wanted: Mapping[A, Sequence[FederatedCredential]], observed: Numbered) -> dict[int, list[A]]:
@@ -79,6 +79,8 @@ class _Placement(Generic[A]):
         self.placed: dict[int, list[A]] = {}
         for number in _own(self._ranks, observed):
             self._open(number)
+        if not self._loads:
+            self._open_next()
 
     def best_rank(self, who: A) -> _Rank:
         return min(self._ranks[who].values(), default=_STRANGER)
@@ -86,12 +88,19 @@ class _Placement(Generic[A]):
     def add(self, who: A) -> None:
         fitting = [number for number in self._loads if self._fits(who, number)]
         while not fitting:
-            number = next(number for number in count(1) if number not in self._loads)
-            self._open(number)
-            fitting = [number] if self._fits(who, number) else []
+            fitting = [number for number in self._open_next() if self._fits(who, number)]
         number = min(fitting, key=lambda number: (self._rank(who, number), number))
         self._loads[number] += self._cost(who, number)
         self.placed[number].append(who)
+
+    def _open_next(self) -> list[int]:
+        """Take the next number into use, and those that exist already and so become part of the unbroken row."""
+        free = (number for number in count(1) if number not in self._loads)
+        first = next(free)
+        opened = [first, *takewhile(lambda number: number in self._observed, free)]
+        for number in opened:
+            self._open(number)
+        return opened
 
     def _open(self, number: int) -> None:
         # An identity may have credentials before it is one of the shards.
