@@ -14,7 +14,7 @@ import copy
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -134,14 +134,9 @@ class Store:
         if self.find(kind, namespace, name) is not None:
             self.update(kind, working)
 
-    @contextmanager
-    def changing_if_any(self, kind: Kind, namespace: str, name: str) -> Iterator[Object | None]:
+    def changing_if_any(self, kind: Kind, namespace: str, name: str) -> AbstractContextManager[Object | None]:
         """The same for an object that may be gone: nothing to change then."""
-        if self.find(kind, namespace, name) is None:
-            yield None
-            return
-        with self.changing(kind, namespace, name) as working:
-            yield working
+        return nullcontext() if self.find(kind, namespace, name) is None else self.changing(kind, namespace, name)
 
     def delete(self, kind: Kind, namespace: str, name: str, grace_seconds: int = 0) -> Object:
         """Delete, or mark as deleted while a finalizer or (for pods on a node) a grace period holds it."""
