@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .change import Action, Change, State, States
+from .change import Change, State, States
 from .errors import ConfigurationError, NotReady
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout import wait_for_rollouts
@@ -43,7 +43,11 @@ def plan_present(client: ObjectClient, definitions: Sequence[Manifest]) -> Plan:
         change for key, wish in wishes.items() if (change := _change(client, key, wish, found.get(key))) is not None
     ]
     by_id = {str(key): wish for key, wish in wishes.items()}
-    return _plan(keys, found, changes, lambda change: shown(client.apply(by_id[change.resource_id])))
+
+    def write(change: Change) -> State:
+        return shown(client.apply(by_id[change.resource_id]))
+
+    return _plan(keys, found, changes, write, namespaces_first=True)
 
 
 def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, created_here_only: bool) -> Plan:
@@ -66,7 +70,8 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
     def delete(change: Change) -> None:
         client.delete(by_id[change.resource_id])
 
-    return _plan(keys, found, changes, delete)
+    # What is in a namespace goes before it.
+    return _plan(keys, found, changes, delete, namespaces_first=False)
 
 
 def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:
@@ -121,7 +126,12 @@ def _change(client: ObjectClient, key: ObjectKey, wish: Manifest, observed: Mani
 
 
 def _plan(
-    keys: Sequence[ObjectKey], found: Mapping[ObjectKey, Manifest], changes: Sequence[Change], write: Any
+    keys: Sequence[ObjectKey],
+    found: Mapping[ObjectKey, Manifest],
+    changes: Sequence[Change],
+    write: Any,
+    *,
+    namespaces_first: bool,
 ) -> Plan:
     actions = {change.resource_id: str(change.action) for change in changes}
 
@@ -129,15 +139,13 @@ def _plan(
         written: State | None = write(change)
         return written
 
-    # Namespaces are made before what is in them, and go after it.
     namespaces = {str(key) for key in keys if key.kind == "Namespace"}
     outer = [[change] for change in changes if change.resource_id in namespaces]
     inner = [[change] for change in changes if change.resource_id not in namespaces]
-    deleting = bool(changes) and changes[0].action is Action.DELETE
     return Plan(
         observed=States({str(key): shown(each) for key, each in found.items()}),
-        chains=inner if deleting else outer,
-        then=outer if deleting else inner,
+        chains=outer if namespaces_first else inner,
+        then=inner if namespaces_first else outer,
         apply=apply,
         report=lambda _states: {"objects": [_reported(key, actions.get(str(key), "none")) for key in keys]},
         workers=WORKERS,

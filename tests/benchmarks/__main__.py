@@ -14,10 +14,9 @@ from typing import Any
 from benchmarks import contestants, report
 from benchmarks.stage import Measured, Stage, stage
 from harness.laboratory import REPOSITORY
+from lab.arm.throttling import READS, WRITES
 
 SLOW, MANY, MOST = 20, 100, 1000
-# Azure Resource Manager's buckets (Microsoft Learn): so many at once, and so many more each second.
-READS, READ_REFILL, WRITES, WRITE_REFILL = 250, 25, 200, 10
 OVERHEAD_CALLS = 10
 _LOOPED = "uri and k8s in loops"
 
@@ -48,8 +47,8 @@ def within_the_buckets() -> dict[str, float]:
         say(f"first run of {MOST}: {first.seconds:.1f} s")
         # The buckets fill up again, as they have by the next night.
         second = _again(place)
-    write_limit = (first.writes - WRITES) / WRITE_REFILL
-    read_limit = max(0.0, (second.reads - READS) / READ_REFILL)
+    write_limit = (first.writes - WRITES.size) / WRITES.refill
+    read_limit = max(0.0, (second.reads - READS.size) / READS.refill)
     return {
         "write_bucket_seconds": write_limit,
         "write_bucket_ratio": first.seconds / write_limit,
@@ -65,7 +64,7 @@ def within_the_buckets() -> dict[str, float]:
 
 
 def _again(place: Stage) -> Measured:
-    time.sleep(READS / READ_REFILL)
+    time.sleep(READS.size / READS.refill)
     return contestants.in_bulk(place, MOST)
 
 

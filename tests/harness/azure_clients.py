@@ -21,6 +21,10 @@ from harness.laboratory import Lab
 
 TIMEOUT_S = 30
 
+# API versions.
+IDENTITIES = "2024-11-30"
+CLUSTERS = "2026-08-01"
+
 
 @dataclass(frozen=True)
 class AzureClients:
@@ -43,6 +47,9 @@ class AzureClients:
 
     def identity_id(self, name: str) -> str:
         return f"{self.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+
+    def credential_id(self, identity: str, name: str) -> str:
+        return f"{self.identity_id(identity)}/federatedIdentityCredentials/{name}"
 
     def role_id(self, guid: str) -> str:
         return f"/subscriptions/{self._subscription}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
@@ -99,6 +106,17 @@ class AzureClients:
         return requests.request(
             method, url, headers=headers, verify=self._certificates, timeout=TIMEOUT_S, allow_redirects=False, **options
         )
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any]:
+        return self._content(self.send("GET", f"{resource_id}?api-version={api_version}"))
+
+    def put(self, resource_id: str, api_version: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._content(self.send("PUT", f"{resource_id}?api-version={api_version}", json=body))
+
+    def _content(self, answer: requests.Response) -> dict[str, Any]:
+        answer.raise_for_status()
+        content: dict[str, Any] = answer.json()
+        return content
 
     @cached_property
     def _arm(self) -> str:

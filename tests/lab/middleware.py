@@ -13,8 +13,8 @@ from aiohttp import web
 from lab.arm.managed_clusters import rewrite
 from lab.cloud import Cloud
 from lab.faults import Fault, Faults
+from lab.merge_patch import merge
 from lab.requests_seen import RequestLog
-from lab.scenario import merged
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,7 +61,7 @@ async def _answer(
     answer = await handler(request)
     found = cloud.find(fault.resource)
     if found is not None:
-        rewrite(cloud, fault.resource, merged(found, fault.patch))
+        rewrite(cloud, fault.resource, merge(found, fault.patch))
     return answer
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import uuid
 from dataclasses import dataclass, field, fields
@@ -77,16 +76,3 @@ def load(file: Path | None) -> Scenario:
     if unknown:
         raise SystemExit(f"{file}: a scenario has no {', '.join(sorted(unknown))}.")
     return Scenario(**given)
-
-
-def merged(target: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7396) applied to a copy."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), value)
-    return result

@@ -44,9 +44,10 @@ from lab.kubernetes.namespaces import ROOT_CA
 from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, NODE, SERVICE_ACCOUNT
 from lab.kubernetes.store import Store
 from lab.kubernetes.tokens import TokenIssuer
+from lab.merge_patch import merge
 from lab.middleware import watched
 from lab.requests_seen import RequestLog
-from lab.scenario import Scenario, merged
+from lab.scenario import Scenario
 
 SERVICES = ("arm", "entra", "issuer", "keyvault", "kubernetes", "control")
 APPLICATION = Path(__file__).resolve().parents[2] / "docs" / "examples" / "keyvault_reader" / "app.py"
@@ -181,7 +182,7 @@ class Lab:
             scenario.vault_id,
             {**vault, "location": scenario.location, "properties": {"vaultUri": self._urls["keyvault"]}},
         )
-        cluster = merged(cluster_body(scenario, uuid.uuid4().hex[:24]), scenario.cluster)
+        cluster = merge(cluster_body(scenario, uuid.uuid4().hex[:24]), scenario.cluster)
         if features(cluster)[0]:
             cluster["properties"]["oidcIssuerProfile"]["issuerURL"] = self._settings.issuer_url
         cloud.put(scenario.cluster_id, cluster)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..arm.enums import spelling
 from ..arm.errors import azure_errors
 from ..arm.resource_id import ResourceId, key
 from ..change import UNKNOWN, Action, Change, State
@@ -193,12 +194,11 @@ def _body(after: State) -> Any:
 def _state(model: Any) -> State:
     properties = model.properties
     identity, issuer = properties.managed_identity, properties.oidc_issuer
-    state = properties.provisioning_state
     return {
         "id": model.id,
         "name": model.name,
         "identity_id": identity.resource_id,
         "client_id": identity.client_id or "",
         "oidc_issuer_url": (issuer.oidc_issuer_url if issuer else None) or "",
-        "provisioning_state": str(getattr(state, "value", state) or ""),
+        "provisioning_state": spelling(properties.provisioning_state),
     }

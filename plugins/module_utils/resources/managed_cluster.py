@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..arm.enums import spelling
 from ..arm.errors import azure_errors
 from ..arm.resource_id import ResourceId
 from ..change import UNKNOWN, Change, State
@@ -220,8 +221,8 @@ def _state(model: Any) -> State:
         "location": model.location,
         "tags": dict(model.tags or {}),
         "kubernetes_version": properties.current_kubernetes_version or properties.kubernetes_version,
-        "provisioning_state": _text(properties.provisioning_state),
-        "power_state": _text(properties.power_state.code if properties.power_state else "") or "Running",
+        "provisioning_state": spelling(properties.provisioning_state),
+        "power_state": spelling(properties.power_state.code if properties.power_state else "") or "Running",
         "fqdn": properties.fqdn or properties.private_fqdn,
         "node_resource_group": properties.node_resource_group,
         "kubelet_client_id": kubelet.client_id if kubelet else None,
@@ -230,8 +231,3 @@ def _state(model: Any) -> State:
         "oidc_issuer_url": (issuer.issuer_url if issuer else None) or "",
         "workload_identity_enabled": bool(workload_identity and workload_identity.enabled),
     }
-
-
-def _text(value: Any) -> str:
-    """The service's spelling of a value that the SDK may have made an enum of."""
-    return str(getattr(value, "value", value) or "")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..arm.enums import spelling
 from ..arm.errors import azure_errors
 from ..arm.resource_id import ResourceId, provider_id
 from ..change import UNKNOWN, Action, Change, State
@@ -142,7 +143,7 @@ def _state(identity: Any) -> State:
         "resource_group": ResourceId.parse(identity.id).resource_group,
         "location": identity.location,
         "tags": dict(identity.tags or {}),
-        "isolation_scope": str(getattr(identity.isolation_scope, "value", identity.isolation_scope) or "None"),
+        "isolation_scope": spelling(identity.isolation_scope) or "None",
         "client_id": identity.client_id,
         "principal_id": identity.principal_id,
         "tenant_id": identity.tenant_id,

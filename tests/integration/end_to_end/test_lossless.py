@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from harness.ansible_playbook import AnsiblePlaybook
+from harness.azure_clients import CLUSTERS, AzureClients
 from harness.laboratory import Lab
-from harness.resource_manager import CLUSTERS, ResourceManager
 
 # What an update may change: our two settings, and what the service renews with every write.
 MANAGED = (("oidcIssuerProfile",), ("securityProfile", "workloadIdentity"))
@@ -20,12 +20,12 @@ RENEWED = ("eTag", "etag", "systemData")
 
 
 @pytest.fixture(scope="module")
-def arm(lab: Lab) -> ResourceManager:
-    return ResourceManager(lab)
+def arm(lab: Lab) -> AzureClients:
+    return AzureClients(lab)
 
 
 @pytest.fixture(scope="module")
-def before(arm: ResourceManager) -> dict[str, Any]:
+def before(arm: AzureClients) -> dict[str, Any]:
     return arm.get(arm.cluster_id, CLUSTERS)
 
 
@@ -54,7 +54,7 @@ def test_the_cluster_of_the_lab_has_something_to_lose(before: dict[str, Any]) ->
 def test_another_writer_between_our_read_and_our_write_loses_nothing(
     ansible: AnsiblePlaybook,
     quiet_lab: Lab,
-    arm: ResourceManager,
+    arm: AzureClients,
     before: dict[str, Any],
     site_variables: dict[str, Any],
 ) -> None:
@@ -92,7 +92,7 @@ def test_another_writer_between_our_read_and_our_write_loses_nothing(
 
 
 def test_switching_workload_identity_off_keeps_the_rest(
-    ansible: AnsiblePlaybook, quiet_lab: Lab, arm: ResourceManager, site_variables: dict[str, Any]
+    ansible: AnsiblePlaybook, quiet_lab: Lab, arm: AzureClients, site_variables: dict[str, Any]
 ) -> None:
     before = arm.get(arm.cluster_id, CLUSTERS)
     variables = {name: site_variables[name] for name in ("resource_group", "cluster_name")}

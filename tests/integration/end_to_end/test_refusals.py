@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.ansible_playbook import AnsiblePlaybook
+from harness.azure_clients import IDENTITIES, AzureClients
 from harness.laboratory import Lab
-from harness.resource_manager import IDENTITIES, ResourceManager
 
 IDENTITY, OTHER = "id-first", "id-second"
 NAMESPACE, ACCOUNT = "refusals", "first"
@@ -40,8 +40,8 @@ def made(ansible: AnsiblePlaybook, lab: Lab, site_variables: dict[str, Any]) -> 
 
 
 @pytest.fixture
-def arm(lab: Lab) -> ResourceManager:
-    return ResourceManager(lab)
+def arm(lab: Lab) -> AzureClients:
+    return AzureClients(lab)
 
 
 def check(ansible: AnsiblePlaybook, variables: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def test_the_client_id_of_another_identity_is_explained(
 def test_a_wrong_credential_is_explained(
     ansible: AnsiblePlaybook,
     quiet_lab: Lab,
-    arm: ResourceManager,
+    arm: AzureClients,
     made: dict[str, Any],
     site_variables: dict[str, Any],
     field: str,

@@ -18,7 +18,8 @@ from lab.kubernetes.store import Object, Store, now
 
 SERVICE_NETWORK = ipaddress.ip_network("10.0.0.0/16")
 FIRST_NODE_PORT, LAST_NODE_PORT = 30000, 32767
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+# As k8s.io/apimachinery/pkg/util/rand: no vowels, so no words.
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _UNREADY_SECONDS = 300
 
@@ -53,7 +54,7 @@ def admit(store: Store, settings: ClusterSettings, kind: Kind, item: Object, old
 
 def _complete_name(kind: Kind, metadata: Object) -> None:
     if not metadata.get("name") and metadata.get("generateName"):
-        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _number in range(5))
+        suffix = "".join(secrets.choice(ALPHABET) for _number in range(5))
         metadata["name"] = f"{metadata['generateName'][:58]}{suffix}"
     if not kind.namespaced:
         metadata.pop("namespace", None)

@@ -26,8 +26,6 @@ HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# As k8s.io/apimachinery/pkg/util/rand: no vowels, so no words.
-ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 HASH_LENGTH = 10
 
 
@@ -193,7 +191,10 @@ class Deployments:
 def template_hash(template: Object, collisions: int) -> str:
     text = json.dumps([template, collisions], sort_keys=True)
     number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
-    return "".join(ALPHABET[number // len(ALPHABET) ** place % len(ALPHABET)] for place in range(HASH_LENGTH))
+    return "".join(
+        admission.ALPHABET[number // len(admission.ALPHABET) ** place % len(admission.ALPHABET)]
+        for place in range(HASH_LENGTH)
+    )
 
 
 def _plain(template: Object) -> Object:

@@ -167,7 +167,6 @@ class PodRunner:
                 "podIP": self._ip,
                 "podIPs": [{"ip": self._ip}],
                 "startTime": self._started_at,
-                "qosClass": status.get("qosClass") or _quality(pod),
                 "containerStatuses": [container.status() for container in self._containers],
             }
 
@@ -194,15 +193,3 @@ class PodRunner:
             "PodScheduled": {"status": "True"},
         }
         return [{"type": type_, "lastProbeTime": None, **value} for type_, value in values.items()]
-
-
-def _quality(pod: Object) -> str:
-    resources = [container.get("resources") or {} for container in pod["spec"]["containers"]]
-    if not any(each.get("requests") or each.get("limits") for each in resources):
-        return "BestEffort"
-    guaranteed = all(
-        {"cpu", "memory"} <= (each.get("limits") or {}).keys()
-        and (each.get("requests") or each["limits"]) == each["limits"]
-        for each in resources
-    )
-    return "Guaranteed" if guaranteed else "Burstable"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aks.virtual_nodes contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396), with the API server's refusals."""
+"""JSON patch (RFC 6902), with the API server's refusals."""
 
 from __future__ import annotations
 
@@ -15,19 +15,6 @@ _OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 
 class _DoesNotApply(Exception):
     """An operation of a JSON patch that the document does not allow; in the words of evanphx/json-patch."""
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """JSON merge patch; neither argument is changed."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merge(result.get(name), value)
-    return result
 
 
 def json_patch(target: Any, operations: Any) -> Any:

@@ -85,8 +85,6 @@ class Store:
         """Store a new object with a uid and so on; `given` is not changed. A dry run stores nothing."""
         created = copy.deepcopy(given)
         metadata = created.setdefault("metadata", {})
-        if "name" not in metadata and metadata.get("generateName"):
-            metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
         if self.find(kind, metadata.get("namespace", ""), metadata["name"]):
             raise errors.already_exists(kind, metadata["name"])
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now()}

@@ -18,6 +18,7 @@ from lab.kubernetes.store import Object, Store, now
 from lab.kubernetes.target import Target
 from lab.kubernetes.tokens import TokenIssuer
 from lab.kubernetes.writes import JSON_PATCH
+from lab.merge_patch import merge
 
 SHORTEST_TOKEN_S, LONGEST_TOKEN_S, DEFAULT_TOKEN_S = 600, 2**32, 3600
 _FOLLOW_PAUSE_S = 0.2
@@ -79,7 +80,7 @@ def patched_scale(item: Object, content_type: str, patch: Any) -> Object:
     scale = scale_of(item)
     if content_type == JSON_PATCH:
         return patches.json_patch(scale, patch)
-    return patches.merge(scale, patch)
+    return merge(scale, patch)
 
 
 def scaled(item: Object, scale: Object) -> Object:

@@ -16,6 +16,7 @@ from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.registry import NAMESPACE, Kind
 from lab.kubernetes.store import Object, Store, now
 from lab.kubernetes.target import Target
+from lab.merge_patch import merge
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -182,7 +183,7 @@ def _patched(kind: Kind, content_type: str, old: Object, patch: Any) -> Object:
             "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
         )
     if content_type == MERGE_PATCH:
-        return patches.merge(old, patch)
+        return merge(old, patch)
     return strategic_merge.apply(kind, old, patch)
 
 
