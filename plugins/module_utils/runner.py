@@ -91,7 +91,7 @@ def with_errors(module: AnsibleModule, work: Callable[[], Any]) -> NoReturn:
     raise AssertionError("the work did not end the module")
 
 
-def _end(module: AnsibleModule, failed: bool, result: Mapping[str, Any]) -> NoReturn:
+def _end(module: AnsibleModule, failed: bool, result: Mapping[str, Any]) -> None:
     if failed:
         module.fail_json(**result)
     module.exit_json(**result)
