@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from .arm.resource_id import ResourceId
@@ -26,6 +26,7 @@ from .plan.workload_identities import (
     report,
     spread,
 )
+from .progress import Tally
 from .resources import federated_credential, resource_group, role_assignment, user_assigned_identity
 from .resources.federated_credential import FederatedCredential
 from .resources.role_assignment import RoleGrant
@@ -49,16 +50,18 @@ def make_plan(
     present: bool,
     delete_identities: bool = False,
     exclusive: bool = False,
+    tally: Tally | None = None,
 ) -> Plan:
     """Read and plan; nothing is written.
 
     :param wanted: already validated.
     :param delete_identities: with C(present=False), delete the identities themselves as well.
     :param exclusive: with C(present=True), delete the identities' credentials that are not wanted.
+    :param tally: told of each identity read.
     """
-    existing = _identities(session, group, wanted, present=present)
-    names = list(existing)
-    credentials = dict(zip(names, _parallel(lambda name: _credentials(session, group, name), names), strict=True))
+    tally = tally or Tally()
+    tally.begin("reading")
+    existing, credentials = _identities_and_credentials(session, group, wanted, tally, present=present)
     shards = spread(wanted, issuers, credentials, present=present, exclusive=exclusive)
     ids = {
         each.identity.name.lower(): user_assigned_identity.identity_id(session, group, each.identity.name)
@@ -79,17 +82,34 @@ def make_plan(
     )
 
 
-def _identities(
-    session: Session, group: str, wanted: Sequence[WorkloadIdentity], *, present: bool
-) -> Mapping[str, State]:
+def _identities_and_credentials(
+    session: Session, group: str, wanted: Sequence[WorkloadIdentity], tally: Tally, *, present: bool
+) -> tuple[dict[str, State], dict[str, Sequence[FederatedCredential]]]:
     """Those that exist of the wanted identities and of what is named like their shards, by lower-case name."""
-    try:
-        found = {str(each["name"]).lower(): each for each in user_assigned_identity.list_in_group(session, group)}
-    except AzureError as error:
-        if present or error.code != "ResourceGroupNotFound":
-            raise
-        return {}
-    return {name: found[name] for name in concerned(wanted, found)}
+
+    def credentials_of(name: str) -> list[FederatedCredential]:
+        found = _credentials(session, group, name)
+        tally.add()
+        return found
+
+    existing: dict[str, State] = {}
+    reads: dict[str, Future[list[FederatedCredential]]] = {}
+    is_concerned = concerned(wanted)
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        try:
+            # While the next page of identities is awaited, the credentials of those of the last are read.
+            for identity in user_assigned_identity.each_in_group(session, group):
+                name = str(identity["name"]).lower()
+                if is_concerned(name):
+                    tally.expect()
+                    existing[name] = identity
+                    reads[name] = pool.submit(credentials_of, name)
+            return existing, {name: read.result() for name, read in reads.items()}
+        except AzureError as error:
+            pool.shutdown(cancel_futures=True)
+            if present or error.code != "ResourceGroupNotFound":
+                raise
+            return {}, {}
 
 
 def _observe(

@@ -130,7 +130,7 @@ def _identities(session: Session, resource_group: str, names: Sequence[str]) -> 
         found = {names[0].lower(): only} if only else {}
     else:
         found = {
-            str(each["name"]).lower(): each for each in user_assigned_identity.list_in_group(session, resource_group)
+            str(each["name"]).lower(): each for each in user_assigned_identity.each_in_group(session, resource_group)
         }
     for key, name in wanted.items():
         if key not in found:

@@ -120,6 +120,7 @@ options:
     default: false
 extends_documentation_fragment:
   - aks.virtual_nodes.azure
+  - aks.virtual_nodes.progress
 requirements:
   - azure-mgmt-msi >= 7.1.0
   - azure-mgmt-authorization >= 4.0.0 (only for role assignments)
@@ -255,6 +256,11 @@ summary:
   returned: success
   type: dict
   sample: {identities: 2, created: 5, updated: 0, deleted: 0}
+timing:
+  description: Seconds that reading and writing took; in check mode, and where nothing was to be written, reading alone.
+  returned: always, once Azure has been asked
+  type: dict
+  sample: {reading_seconds: 3.1, writing_seconds: 182.4}
 failures:
   description: What failed, when something did and there was more than one change to make.
   returned: failure
@@ -270,9 +276,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.plan.plan import Plan
 from ..module_utils.plan.workload_identities import ServiceAccount, WorkloadIdentity, validate
+from ..module_utils.progress import DEFAULT_INTERVAL_S, Tally
 from ..module_utils.resources.role_assignment import RoleGrant
 from ..module_utils.resources.user_assigned_identity import IdentitySpec
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.runner import open_session, run_long_plan
 from ..module_utils.workload_identities import make_plan
 
 
@@ -288,7 +295,7 @@ def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
     ]
 
 
-def plan(module: AnsibleModule) -> Plan:
+def plan(module: AnsibleModule, tally: Tally) -> Plan:
     params = module.params
     identities = wanted(params)
     present = params["state"] == "present"
@@ -301,6 +308,7 @@ def plan(module: AnsibleModule) -> Plan:
         present=present,
         delete_identities=params["delete_identities"],
         exclusive=params["exclusive"],
+        tally=tally,
     )
 
 
@@ -323,10 +331,11 @@ def main() -> None:
             state=dict(type="str", choices=["present", "absent"], default="present"),
             delete_identities=dict(type="bool", default=False),
             exclusive=dict(type="bool", default=False),
+            progress_interval=dict(type="int", default=DEFAULT_INTERVAL_S),
         ),
         supports_check_mode=True,
     )
-    run_plan(module, lambda: plan(module))
+    run_long_plan(module, lambda tally: plan(module, tally))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -167,11 +167,11 @@ def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: st
         )
 
 
-def concerned(wishes: Sequence[WorkloadIdentity], names: Iterable[str]) -> list[str]:
-    """Of the names of identities those that the wishes name, or that are like the names of their shards."""
+def concerned(wishes: Sequence[WorkloadIdentity]) -> Callable[[str], bool]:
+    """Whether an identity of that name is one that the wishes name, or is named like one of their shards."""
     plain = {wish.identity.name.lower() for wish in wishes if not wish.shard}
     sharded = {wish.identity.name.lower() for wish in wishes if wish.shard}
-    return [name for name in names if name.lower() in plain or split_name(name.lower())[0] in sharded]
+    return lambda name: name.lower() in plain or split_name(name.lower())[0] in sharded
 
 
 def spread(

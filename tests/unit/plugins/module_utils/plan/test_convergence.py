@@ -121,7 +121,7 @@ class Wanted:
 
     def plan(self, cloud: Cloud, *, present: bool = True, delete_identities: bool = False) -> Plan:
         credentials = {
-            name: list(cloud.identities[name].values()) for name in concerned(self.entries, cloud.identities)
+            name: list(cloud.identities[name].values()) for name in filter(concerned(self.entries), cloud.identities)
         }
         shards = spread(self.entries, self.issuers, credentials, present=present, exclusive=self.exclusive)
         ids = {each.identity.name.lower(): f"{GROUP}/{each.identity.name}" for each in shards}
