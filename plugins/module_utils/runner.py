@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -16,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from .arm import options
 from .arm.session import Session
 from .change import Change
-from .errors import AzureError, KubernetesError, VirtualNodesError
+from .errors import AzureError, KubernetesError, NotReady, VirtualNodesError
 from .plan.plan import Outcome, Plan, execute, predict
 from .progress import Tally, reporting
 
@@ -55,12 +56,24 @@ def open_cluster(module: AnsibleModule) -> Any:
         raise KubernetesError(str(error), reason="Unreachable") from error
 
 
-def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[], None] | None = None) -> NoReturn:
+def run_plan(
+    module: AnsibleModule,
+    make_plan: Callable[[], Plan],
+    wait: Callable[[], None] | None = None,
+    describe: Callable[[], str] | None = None,
+) -> NoReturn:
     """Make the plan, apply it unless in check mode, and end the module.
 
     :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).
+    :param describe: makes a line on the progress for the operator (option C(progress_interval)).
     """
-    with_errors(module, lambda: _end(module, *_carry_out(module, make_plan(), wait)))
+
+    def work() -> None:
+        with reporting(describe, module.params["progress_interval"]) if describe else nullcontext():
+            failed, result = _carry_out(module, make_plan(), wait)
+        _end(module, failed, result)
+
+    with_errors(module, work)
 
 
 def run_long_plan(module: AnsibleModule, make_plan: Callable[[Tally], Plan]) -> NoReturn:
@@ -142,6 +155,8 @@ def _details(error: VirtualNodesError) -> dict[str, Any]:
         return {"error_code": error.code, "status": error.status, "request_id": error.request_id}
     if isinstance(error, KubernetesError):
         return {"error_code": error.reason, "status": error.status}
+    if isinstance(error, NotReady):
+        return {"error_code": type(error).__name__, **error.results}
     return {"error_code": type(error).__name__}
 
 

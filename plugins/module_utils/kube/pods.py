@@ -58,7 +58,6 @@ class PodSeen:
     :ivar created: seconds since the epoch, in whole seconds, by the API server's clock.
     :ivar ready_since: the same; None while it is not ready.
     :ivar active: whether it counts as a replica: neither over nor being deleted.
-    :ivar placed: whether it has a node.
     :ivar failing: whether waiting alone will not help.
     :ivar trouble: why it is not ready; None for a ready pod.
     """
@@ -71,7 +70,6 @@ class PodSeen:
     created: float
     ready_since: float | None
     active: bool
-    placed: bool
     failing: bool
     trouble: Trouble | None
 
@@ -83,6 +81,7 @@ def read_pod(pod: Mapping[str, Any]) -> PodSeen:
     metadata, status = pod["metadata"], pod.get("status") or {}
     deployment, template = _owner(metadata)
     trouble, failing = _trouble(status)
+    leaving = "deletionTimestamp" in metadata
     return PodSeen(
         uid=str(metadata.get("uid") or ""),
         namespace=str(metadata.get("namespace") or ""),
@@ -91,9 +90,8 @@ def read_pod(pod: Mapping[str, Any]) -> PodSeen:
         template=template,
         created=seconds_of(metadata.get("creationTimestamp")) or 0.0,
         ready_since=_ready_since(status),
-        active=status.get("phase") not in ("Succeeded", "Failed") and "deletionTimestamp" not in metadata,
-        placed=bool((pod.get("spec") or {}).get("nodeName")),
-        failing=failing,
+        active=status.get("phase") not in ("Succeeded", "Failed") and not leaving,
+        failing=failing and not leaving,
         trouble=trouble,
     )
 
