@@ -295,17 +295,27 @@ class Rollout:
     def _write(self, step: Step[ObjectKey]) -> bool:
         """
         :returns: whether it took more than one attempt.
-        :raises KubernetesError: what is no passing trouble, or for too long.
+        """
+        if step.key in self._wishes:
+            return self._apply(step.key, self._wishes[step.key], step.replicas)
+        return self._persist(lambda: self._objects.scale(step.key, step.replicas))
+
+    def _apply(self, key: ObjectKey, wish: Manifest, replicas: int) -> bool:
+        manifest = {**wish, "spec": {**wish["spec"], "replicas": replicas}}
+        return self._persist(lambda: self._objects.apply(manifest))
+
+    def _persist(self, write: Callable[[], Any]) -> bool:
+        """Write, through an API server's absence. To write the same twice does no harm.
+
+        :returns: whether it took more than one attempt.
+        :raises KubernetesError: what is no passing trouble, or lasts too long.
         """
         give_up_at = self._clock() + self._settings.ready_timeout
         pause = FIRST_PAUSE_S
         late = False
         while True:
             try:
-                if step.key in self._wishes:
-                    self._apply(step.key, self._wishes[step.key], step.replicas)
-                else:
-                    self._objects.scale(step.key, step.replicas)
+                write()
                 self._written = True
                 return late
             except KubernetesError as error:
@@ -314,10 +324,6 @@ class Rollout:
             late = True
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
-
-    def _apply(self, key: ObjectKey, wish: Manifest, replicas: int) -> None:
-        self._objects.apply({**wish, "spec": {**wish["spec"], "replicas": replicas}})
-        self._written = True
 
     # Looking
 

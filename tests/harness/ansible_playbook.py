@@ -120,6 +120,11 @@ class AnsiblePlaybook:
 
     def run_and_kill(self, playbook: str | Path, *, after_seconds: float) -> None:
         """Run a playbook, and end it and all that it has started by SIGKILL after a while."""
+        end = time.monotonic() + after_seconds
+        self.run_and_kill_when(playbook, lambda: time.monotonic() >= end)
+
+    def run_and_kill_when(self, playbook: str | Path, moment: Callable[[], bool]) -> None:
+        """The same, as soon as it is time; a playbook that has ended by itself before is left alone."""
         with tempfile.TemporaryDirectory(dir=self._made("runs")) as run_directory:
             record = Path(run_directory) / "tasks.jsonl"
             record.touch(mode=0o600)
@@ -133,9 +138,9 @@ class AnsiblePlaybook:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             ) as process:
-                try:
-                    process.wait(after_seconds)
-                except subprocess.TimeoutExpired:
+                while process.poll() is None and not moment():
+                    time.sleep(0.01)
+                if process.poll() is None:
                     # Ansible's workers have sessions of their own.
                     for child in [*_descendants(process.pid), process.pid]:
                         with contextlib.suppress(ProcessLookupError):

@@ -92,7 +92,7 @@ def _last_warning(client: Any, failure: Failure) -> str:
     except KubernetesError:
         # Without the right to read events, or an API server, the reason has to do.
         return ""
-    newest = max(events, key=_when, default={})
+    newest: dict[str, Any] = max(events, key=_when, default={})
     return str(newest.get("message") or "")
 
 

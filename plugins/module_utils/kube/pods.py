@@ -110,7 +110,7 @@ def alike(trouble: Trouble, pod: str) -> tuple[str, str]:
     """What troubles of one cause have in common: messages name the pod, its uid and growing numbers of seconds."""
     message = trouble.message.replace(pod, "*")
     message = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "*", message)
-    return trouble.reason, re.sub(r"\d+(?:\.\d+)?m?s\b", "*", message)
+    return trouble.reason, re.sub(r"\b(?:\d+(?:\.\d+)?(?:h|m|s|ms))+\b", "*", message)
 
 
 def _owner(metadata: Mapping[str, Any]) -> tuple[str, str]:

@@ -49,12 +49,10 @@ class Traffic:
     """What a client has sent.
 
     :ivar requests: all, watches too.
-    :ivar watches: those that were begun.
-    :ivar most_watches: how many there were at the same time.
+    :ivar most_watches: how many watches there were at the same time.
     """
 
     requests: int = 0
-    watches: int = 0
     most_watches: int = 0
     _watching: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,7 +72,6 @@ class Traffic:
     @contextmanager
     def watching(self) -> Iterator[None]:
         with self._lock:
-            self.watches += 1
             self._watching += 1
             self.most_watches = max(self.most_watches, self._watching)
         try:

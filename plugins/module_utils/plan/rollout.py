@@ -151,14 +151,17 @@ def next_wave(targets: Iterable[Target[Key]], pods: int) -> list[Step[Key]]:
 
 def _growth(targets: Sequence[Target[Key]], pods: int) -> list[Step[Key]]:
     share = math.ceil(pods / DEPLOYMENTS_IN_WAVE)
-    steps = []
-    for target in sorted(targets, key=lambda each: each.asked / each.goal):
-        cost = min(share, pods, target.goal - target.asked)
-        if cost <= 0:
-            break
-        steps.append(Step(target.key, target.asked + cost, cost))
-        pods -= cost
-    return steps
+    ordered = sorted(targets, key=lambda each: each.asked / each.goal)
+    given = dict.fromkeys((target.key for target in ordered), 0)
+    # A share for each; and what is left, where there are few Deployments, to the first that can take it.
+    for most in (share, pods):
+        for target in ordered:
+            more = min(most, pods, target.goal - target.asked - given[target.key])
+            given[target.key] += more
+            pods -= more
+    return [
+        Step(target.key, target.asked + given[target.key], given[target.key]) for target in ordered if given[target.key]
+    ]
 
 
 def after(target: Target[Key], step: Step[Key]) -> Target[Key]:
