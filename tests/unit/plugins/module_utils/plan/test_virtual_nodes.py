@@ -79,7 +79,9 @@ def test_room_is_what_the_bound_pods_leave():
 
 def test_a_node_over_its_limit_has_no_room_and_takes_none_from_others():
     full = [pod(f"p{number}") for number in range(3)]
-    fleet = count([node(capacity=2), node("virtualnode-1", capacity=5)], [backing(), backing("virtualnode-1"), *full])
+    fleet = count(
+        [node(capacity=2), node("virtualnode-1", capacity=5)], [backing(), backing("virtualnode-1"), *full]
+    )
     assert fleet.room == 5
 
 
