@@ -30,6 +30,7 @@ class Scenario:
     :ivar throttling: whether ARM has its token buckets.
     :ivar page_size: how many items a list of ARM's holds on each page.
     :ivar pod_start_seconds: how long a virtual node takes to start a pod.
+    :ivar mutating_admission_policies: whether the API server has them, which AKS does not let anyone switch on before Kubernetes 1.36.
     """
 
     tenant_id: str = field(default_factory=_guid)
@@ -53,6 +54,7 @@ class Scenario:
     page_size: int = 20
     virtual_nodes: int = 2
     pod_start_seconds: float = 1.0
+    mutating_admission_policies: bool = False
 
     @property
     def group_id(self) -> str:
