@@ -26,10 +26,12 @@ class Recorder:
         key = (metadata["uid"], type_, reason, message, component)
         name = self._names.get(key)
         if name is not None and self._store.find(EVENT, *name):
-            with self._store.changing(EVENT, *name) as event:
-                event |= {"count": event["count"] + 1, "lastTimestamp": now()}
+            event = self._store.get(EVENT, *name)
+            again = {**event, "count": event["count"] + 1, "lastTimestamp": now()}
+            self._store.update(EVENT, again, owned=True)
             return
-        created = self._store.create(EVENT, _event(kind, item, type_, reason, message, component, self._store.revision))
+        event = _event(kind, item, type_, reason, message, component, self._store.revision)
+        created = self._store.create(EVENT, event, owned=True)
         self._names[key] = (created["metadata"]["namespace"], created["metadata"]["name"])
         self._names.move_to_end(key)
         while len(self._names) > KEPT:
