@@ -92,6 +92,18 @@ class Lab:
         """Sign tokens with a new key; the one before it is still published."""
         self._control("POST", "/kubernetes/rotate-signing-keys")
 
+    def cluster_figures(self) -> dict[str, Any]:
+        """Pods, listeners that kube-proxies hold on the API server, and what those have cost it by the lab's model."""
+        return self._control("GET", "/kubernetes/figures")
+
+    def restart_api_server(self, seconds: float) -> None:
+        """Let the API server be away for so long, from now on."""
+        self._control("POST", "/kubernetes/restart", {"seconds": seconds})
+
+    def expire_watches(self) -> None:
+        """Let the API server forget its history, and tell all watches that they are too old."""
+        self._control("POST", "/kubernetes/compact", {"running_watches": "expire", "new_watches": "event"})
+
     def _command(self, command: str, *arguments: str) -> None:
         environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY / "tests")}
         argv = [sys.executable, "-m", "lab", command, "--directory", str(self.directory), *arguments]
