@@ -18,6 +18,7 @@ from .arm import options
 from .arm.session import Session
 from .change import Change
 from .errors import AzureError, KubernetesError, NotReady, VirtualNodesError
+from .kube.connection import connect
 from .plan.plan import Outcome, Plan, execute, predict
 from .progress import Tally, reporting
 
@@ -46,14 +47,9 @@ def open_cluster(module: AnsibleModule) -> Any:
     :raises KubernetesError: when no API server can be reached with them.
     """
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
-    try:
-        # The options and not the module, which would have to be one of kubernetes.core's own class.
-        return get_api_client(**{name: module.params[name] for name in AUTH_ARG_SPEC}).client
-    except CoreException as error:
-        raise KubernetesError(str(error), reason="Unreachable") from error
+    # The options and not the module, which would have to be one of kubernetes.core's own class.
+    return connect({name: module.params[name] for name in AUTH_ARG_SPEC})
 
 
 def run_plan(

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +15,7 @@ from .arm.resource_id import ResourceId
 from .arm.session import MOST_CONNECTIONS
 from .change import Change, State, States
 from .errors import AzureError
+from .parallel import parallel
 from .plan.plan import Plan
 from .plan.workload_identities import (
     Observed,
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
     from .arm.session import Session
 
 T = TypeVar("T")
-U = TypeVar("U")
 
-# Requests under way at once: with 50 ms each they empty ARM's buckets (200 writes, 250 reads) in a second, and then wait for its refill.
+# Requests under way at once: with 150 ms each they empty ARM's buckets (200 writes, 250 reads) in a second, and then wait for its refill.
 WORKERS = MOST_CONNECTIONS
 
 
@@ -133,8 +133,10 @@ def _observe(
         identities={name: existing[name] for name in found},
         credentials={name: credentials[name] for name in found},
         role_assignments=_flatten(
-            _parallel(
-                lambda scope: role_assignment.list_at_scope(session, scope), role_assignment.distinct_scopes(grants)
+            parallel(
+                lambda scope: role_assignment.list_at_scope(session, scope),
+                role_assignment.distinct_scopes(grants),
+                WORKERS,
             )
         ),
         role_definition_ids=_role_definitions(session, grants),
@@ -178,13 +180,6 @@ def _summary(chains: Sequence[Sequence[Change]], identities: int) -> dict[str, i
         "updated": counts["update"],
         "deleted": counts["delete"],
     }
-
-
-def _parallel(read: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    if len(items) <= 1:
-        return [read(item) for item in items]
-    with ThreadPoolExecutor(max_workers=min(WORKERS, len(items))) as pool:
-        return list(pool.map(read, items))
 
 
 def _flatten(lists: Iterable[Iterable[T]]) -> list[T]:

@@ -24,8 +24,8 @@ LINE = re.compile(r"^localhost \| workload_identities \| writing: (\d+) of 80", 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """So slow that the 80 writes of a run, 16 at a time, take at least 2.5 seconds."""
-    scenario = {"latency_seconds": 0.5, "throttling": False}
+    """So slow that the writes of a run, four of them one after the other, take at least 3.2 seconds."""
+    scenario = {"latency_seconds": 0.8, "throttling": False}
     with running_lab(tmp_path_factory.mktemp("lab"), scenario) as running:
         yield running
 
@@ -77,7 +77,7 @@ def test_lines_tell_how_far_it_is_and_standard_output_stays_what_a_callback_made
     assert counts == sorted(counts)
     assert all(count < 80 for count in counts)
     (task,) = json.loads(done.stdout)["plays"][0]["tasks"]
-    assert task["hosts"]["localhost"]["timing"]["writing_seconds"] >= 2.5
+    assert task["hosts"]["localhost"]["timing"]["writing_seconds"] >= 3.2
 
 
 def test_a_task_with_no_log_tells_nothing(play: Any) -> None:
