@@ -52,6 +52,10 @@ collection: venv
 demo: venv ## Show the whole recipe on the lab, step by step
 	@$(bin)/python tests/demo
 
+.PHONY: demo-scale
+demo-scale: venv ## Show 2,400 pods arriving at 1,000 a minute; writes build/rollout.svg and build/rollout.json (6 minutes)
+	@$(run) demo.scale
+
 .PHONY: lab
 lab: venv ## Start the lab in build/lab and say how to use it; `make lab-stop` ends it
 	@$(run) lab start --directory build/lab
@@ -100,6 +104,10 @@ test-molecule: collection ## The molecule scenario, with its idempotence step
 .PHONY: bench
 bench: collection venv-az ## Measure the bulk path beside what people do today; writes build/bench.json (10 minutes)
 	@AZ=build/venv-az/bin/az $(run) benchmarks
+
+.PHONY: bench-rollout
+bench-rollout: venv ## Measure rollouts of 240, 2,400 and 12,000 pods; writes build/bench-rollout.json (20 minutes)
+	@$(run) benchmarks.rollout
 
 .PHONY: lint
 lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-lint with its production profile

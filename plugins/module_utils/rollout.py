@@ -406,7 +406,7 @@ class Rollout:
             return "reading what is there ..."
         last = progress.points[-1]
         parts = [f"ready {last.ready:,} of {self._goal:,} (wave {progress.waves:,} of {self._waves:,})"]
-        minute = [point for point in progress.points if point.seconds >= last.seconds - 30]
+        minute = [point for point in progress.points if point.seconds >= last.seconds - 60.5]
         first = minute[0]
         if last.seconds > first.seconds and last.ready > first.ready:
             per_minute = (last.ready - first.ready) / (last.seconds - first.seconds) * 60

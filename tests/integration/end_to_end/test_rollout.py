@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,9 @@ import pytest
 from harness.ansible_playbook import AnsiblePlaybook, PlaybookRun
 from harness.laboratory import Lab, running_lab
 
-DEPLOYMENTS, EACH = 8, 15
+DEPLOYMENTS, EACH = 8, 10
 PODS = DEPLOYMENTS * EACH
-# 20 pods a second: six seconds for all.
+# 20 pods a second: four seconds for all.
 RATE, WAVE_SECONDS = 1200, 1.0
 WAVE = 20
 
@@ -68,7 +70,6 @@ def playbook(tmp_path: Path) -> Any:
             "wave_seconds": WAVE_SECONDS,
             "ready_timeout": 30,
             "progress_interval": 1,
-            "check_room": False,
         } | options
         task = {"name": "Roll out", "aks.virtual_nodes.rollout": given}
         file = tmp_path / "rollout.json"
@@ -99,38 +100,26 @@ def assert_the_rate_was_kept(lab: Lab) -> None:
         assert most <= RATE / 60 * (length + 1) + WAVE * 1.25, f"{most} pods in {length} s"
 
 
+def failing_before_the_last_wave(lab: Lab) -> int:
+    """Pods that had failed when the youngest one was made; of their time stamps, which have whole seconds."""
+    found = pods(lab)
+    last = max(datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in found)
+    broken = [pod for pod in found if not is_ready(pod)]
+    return sum((last - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds() > 2 for pod in broken)
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 def figures(run: PlaybookRun) -> dict[str, Any]:
     return run.result_of("rollout")["rollout"]
 
 
-def test_pods_come_at_the_rate_that_was_asked_for(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
-    run = ansible.run(playbook())
-
-    assert run.returncode == 0, run.output
-    assert_the_rate_was_kept(lab)
-    found = figures(run)
-    assert (found["desired"], found["ready"], found["failing"]) == (PODS, PODS, 0)
-    assert found["achieved_rate"] == pytest.approx(RATE, rel=0.1)
-    assert found["watches"] == 2
-    assert found["curve"][-1]["ready"] == PODS
-    assert "| rollout | ready " in run.output
-    nodes = {pod["spec"]["nodeName"] for pod in pods(lab)}
-    assert all(node.startswith("virtualnode-") for node in nodes)
-
-
-def test_the_second_run_writes_nothing(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
-    file = playbook()
-    assert ansible.run(file).returncode == 0
-    lab.forget_requests()
-
-    again = ansible.run(file)
-
-    assert again.returncode == 0, again.output
-    assert again.changed == ()
-    assert lab.writes() == []
-
-
-def test_check_mode_says_the_waves_and_writes_nothing(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
+def test_check_mode_says_the_waves_the_run_keeps_the_rate_and_the_next_writes_nothing(
+    ansible: AnsiblePlaybook, lab: Lab, playbook: Any
+) -> None:
     file = playbook()
 
     predicted = ansible.run(file, arguments=["--check", "--diff"])
@@ -140,21 +129,32 @@ def test_check_mode_says_the_waves_and_writes_nothing(ansible: AnsiblePlaybook, 
     result = predicted.result_of("rollout")
     assert [wave["pods"] for wave in result["waves"]] == [WAVE] * (PODS // WAVE)
     assert {each["action"] for each in result["deployments"]} == {"create"}
-    real = ansible.run(file, arguments=["--diff"]).result_of("rollout")
-    assert real["diff"] == result["diff"]
+    lab.forget_requests()
 
+    real = ansible.run(file, arguments=["--diff"])
 
-def test_requests_grow_with_waves_and_deployments_and_not_with_pods(
-    ansible: AnsiblePlaybook, lab: Lab, playbook: Any
-) -> None:
-    run = ansible.run(playbook())
-
-    found = figures(run)
-    waves, reads_and_watches = found["waves"], 12
-    assert found["requests"] <= reads_and_watches + 2 * DEPLOYMENTS + 4 * waves
+    assert real.returncode == 0, real.output
+    assert real.result_of("rollout")["diff"] == result["diff"]
+    assert_the_rate_was_kept(lab)
+    found = figures(real)
+    assert (found["desired"], found["ready"], found["failing"]) == (PODS, PODS, 0)
+    assert found["achieved_rate"] == pytest.approx(RATE, rel=0.15)
+    assert found["curve"][-1]["ready"] == PODS
+    assert "| rollout | ready " in real.output
+    assert all(pod["spec"]["nodeName"].startswith("virtualnode-") for pod in pods(lab))
+    # Requests grow with waves and Deployments; beside them there are reads and watches.
+    assert found["watches"] == 2
+    assert found["requests"] <= 14 + DEPLOYMENTS + 4 * found["waves"]
     sent = [request for request in lab.requests() if request["service"] == "kubernetes"]
     # What the client asks to know the server comes on top.
     assert found["requests"] <= len(sent) <= found["requests"] + 5
+    lab.forget_requests()
+
+    again = ansible.run(file)
+
+    assert again.returncode == 0, again.output
+    assert again.changed == ()
+    assert lab.writes() == []
 
 
 def test_a_killed_rollout_is_taken_up_within_the_rate(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
@@ -170,43 +170,40 @@ def test_a_killed_rollout_is_taken_up_within_the_rate(ansible: AnsiblePlaybook, 
     assert_the_rate_was_kept(lab)
 
 
-def test_broken_connections_and_expired_watches_change_nothing_in_the_end(
-    ansible: AnsiblePlaybook, lab: Lab, playbook: Any
-) -> None:
-    gone = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "code": 410,
-        "reason": "Expired",
-        "message": "too old",
-    }
+def test_broken_connections_change_nothing_in_the_end(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
     lab.inject(
-        {
-            "service": "kubernetes",
-            "method": "GET",
-            "path": "/pods$",
-            "times": 2,
-            "every": 3,
-            "status": 410,
-            "body": gone,
-        },
         {"service": "kubernetes", "method": "GET", "path": "/deployments$", "times": 2, "every": 3, "action": "reset"},
         {"service": "kubernetes", "method": "PATCH", "times": 4, "every": 6, "action": "reset"},
-        {
-            "service": "kubernetes",
-            "method": "PATCH",
-            "times": 2,
-            "every": 9,
-            "status": 503,
-            "body": {"message": "busy"},
-        },
+        {"service": "kubernetes", "method": "PATCH", "times": 2, "every": 9, "status": 503, "body": {"message": "busy"}},
     )
 
     run = ansible.run(playbook())
 
     assert run.returncode == 0, run.output
     assert figures(run)["ready"] == PODS == len(pods(lab))
+    assert_the_rate_was_kept(lab)
+
+
+@pytest.mark.parametrize("trouble", ["the API server restarts", "the watches expire"])
+def test_what_happens_to_the_api_server_midway_changes_nothing_in_the_end(
+    ansible: AnsiblePlaybook, lab: Lab, playbook: Any, trouble: str
+) -> None:
+    def make_it() -> None:
+        while len(pods(lab)) <= 2 * WAVE:
+            time.sleep(0.05)
+        if trouble == "the watches expire":
+            lab.expire_watches()
+        else:
+            lab.restart_api_server(seconds=3)
+
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(make_it)
+        run = ansible.run(playbook())
+        made.result()
+
+    assert run.returncode == 0, run.output
+    assert figures(run)["ready"] == PODS == len(pods(lab))
+    assert figures(run)["watches"] == 2
     assert_the_rate_was_kept(lab)
 
 
@@ -221,7 +218,7 @@ def test_it_holds_within_one_wave_when_more_fail_than_may_and_goes_on_when_that_
     assert held.returncode != 0
     result = held.failures[0].result
     assert result["changed"]
-    assert "fail, and 2 may (failure_budget 2% of 120)" in result["msg"]
+    assert "fail, and 1 may (failure_budget 2% of 80)" in result["msg"]
     assert "ImagePull" in result["msg"]
     assert "missing:1" in result["msg"]
     assert "default/app-0-" in result["msg"]
@@ -229,13 +226,28 @@ def test_it_holds_within_one_wave_when_more_fail_than_may_and_goes_on_when_that_
     assert result["rollout"]["waves"] <= 2
     assert sum(cause["pods"] for cause in result["causes"]) == result["rollout"]["failing"]
 
-    again = ansible.run(playbook(definitions=broken, failure_budget="2%"))
-    assert again.returncode != 0
-    assert not again.failures[0].result["changed"]
-
     righted = ansible.run(playbook(failure_budget="2%"))
     assert righted.returncode == 0, righted.output
     assert figures(righted)["ready"] == PODS
+
+
+def test_five_of_a_hundred_pods_that_fail_are_held_at_two_of_a_hundred(tmp_path: Path, playbook: Any) -> None:
+    scenario = {"pod_start_seconds": 0.3, "pod_failure_rate": 0.05, "pod_failures": ["image", "quota"], "pod_seed": 4}
+    with running_lab(tmp_path / "lab", scenario) as failing:
+        ansible = AnsiblePlaybook(tmp_path / "ansible", failing.environment)
+
+        held = ansible.run(playbook(failure_budget="2%"))
+
+        assert held.returncode != 0
+        result = held.failures[0].result
+        found = result["rollout"]
+        assert found["failing"] > found["failure_budget"] == 1
+        assert found["desired"] == len(pods(failing)) < PODS
+        # Held in the tick in which the third failed: no wave went out after it.
+        assert failing_before_the_last_wave(failing) <= found["failure_budget"]
+        assert sum(cause["pods"] for cause in result["causes"]) == found["failing"]
+        assert all(cause["message"] and cause["examples"] for cause in result["causes"])
+        assert "Put right what is wrong and run this again" in result["msg"]
 
 
 def test_what_may_fail_does_and_is_warned_of(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
@@ -246,7 +258,7 @@ def test_what_may_fail_does_and_is_warned_of(ansible: AnsiblePlaybook, lab: Lab,
     assert run.returncode == 0, run.output
     result = run.result_of("rollout")
     assert (result["rollout"]["ready"], result["rollout"]["failing"]) == (2 * EACH, 2)
-    assert "2 of 32 pods are not ready" in " ".join(run.output.split())
+    assert "2 of 22 pods are not ready" in " ".join(run.output.split())
 
 
 def test_more_pods_than_there_is_room_for_are_refused_with_numbers(
@@ -254,17 +266,28 @@ def test_more_pods_than_there_is_room_for_are_refused_with_numbers(
 ) -> None:
     many = [deployment(number, replicas=300) for number in range(3)]
 
-    for arguments in ([], ["--check"]):
-        run = ansible.run(playbook(definitions=many), arguments=arguments)
-        assert run.returncode != 0
-        message = run.failures[0].result["msg"]
-        assert "adds 900 pods on virtual nodes, and there is room for 400" in message
-        assert "500 places are missing, which is 3 virtual nodes of 200 pods" in message
+    run = ansible.run(playbook(definitions=many))
+
+    assert run.returncode != 0
+    message = run.failures[0].result["msg"]
+    assert "adds 900 pods on virtual nodes, and there is room for 400" in message
+    assert "500 places are missing, which is 3 virtual nodes of 200 pods" in message
     assert lab.writes() == []
 
 
-def test_deployments_are_scaled_down_before_others_grow(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
+def test_changed_templates_replace_one_deployment_after_the_other_and_scaling_down_goes_before_growth(
+    ansible: AnsiblePlaybook, lab: Lab, playbook: Any
+) -> None:
     assert ansible.run(playbook()).returncode == 0
+    newer = [deployment(number, image="registry.example.com/idle:2") for number in range(DEPLOYMENTS)]
+
+    replaced = ansible.run(playbook(definitions=newer))
+
+    assert replaced.returncode == 0, replaced.output
+    assert {wave["deployments"] for wave in replaced.result_of("rollout")["waves"]} == {2}
+    images = Counter(pod["spec"]["containers"][0]["image"] for pod in pods(lab))
+    assert images == {"registry.example.com/idle:2": PODS}
+
     scaled = [{"namespace": "default", "name": f"app-{number}", "replicas": 0 if number else 30} for number in range(3)]
     lab.forget_requests()
 
@@ -272,21 +295,7 @@ def test_deployments_are_scaled_down_before_others_grow(ansible: AnsiblePlaybook
 
     assert run.returncode == 0, run.output
     owners = Counter(pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods(lab))
-    assert owners["app-0"] == 30
-    assert owners["app-1"] == owners["app-2"] == 0
-    assert {write["path"].rsplit("/", 1)[-1] for write in lab.writes()} == {"scale"}
-    assert ansible.run(playbook(definitions=[], deployments=scaled)).changed == ()
-
-
-def test_a_changed_template_replaces_one_deployment_after_the_other(
-    ansible: AnsiblePlaybook, lab: Lab, playbook: Any
-) -> None:
-    assert ansible.run(playbook()).returncode == 0
-    newer = [deployment(number, image="registry.example.com/idle:2") for number in range(DEPLOYMENTS)]
-
-    run = ansible.run(playbook(definitions=newer))
-
-    assert run.returncode == 0, run.output
-    assert {wave["deployments"] for wave in run.result_of("rollout")["waves"]} == {1}
-    images = Counter(pod["spec"]["containers"][0]["image"] for pod in pods(lab))
-    assert images == {"registry.example.com/idle:2": PODS}
+    assert (owners["app-0"], owners["app-1"], owners["app-2"]) == (30, 0, 0)
+    writes = [write["path"] for write in lab.writes()]
+    assert all(path.endswith("/scale") for path in writes)
+    assert "app-0" not in writes[0]
