@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import resource
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -369,7 +370,7 @@ class Rollout:
         self._causes = causes(self._client, failures)
         asked = sum(target.asked for target in self._targets.values())
         raise NotReady(
-            f"Held: {failing:,} {_pods(failing)} fail, and {self._budget:,} may ({_said(self._settings.failure_budget, self._goal)}). "
+            f"Held: {failing:,} {'pod fails' if failing == 1 else 'pods fail'}, and {self._budget:,} may ({_said(self._settings.failure_budget, self._goal)}). "
             f"{asked:,} of {self._goal:,} pods have been asked for, {watch.ready:,} are ready. {_list(self._causes)}. "
             "Put right what is wrong and run this again: it goes on where it stopped."
         )
@@ -470,7 +471,7 @@ class Rollout:
             "p95_ready_s": _rounded(percentile(waited, 0.95)),
             "requests": self._traffic.requests,
             "watches": self._traffic.most_watches,
-            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_memory_mib": _peak_memory_mib(),
             "curve": [
                 {"seconds": round(point.seconds, 1), "desired": point.desired, "ready": point.ready}
                 for point in thinned(progress.points, _MOST_POINTS)
@@ -534,13 +535,15 @@ def _said(budget: str, pods: int) -> str:
     return f"failure_budget {budget.strip()} of {pods:,}" if budget.strip().endswith("%") else "failure_budget"
 
 
-def _pods(count: int) -> str:
-    return "pod" if count == 1 else "pods"
-
-
 def _list(found: Sequence[Cause]) -> str:
     return "; ".join(str(each) for each in found)
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
+
+
+def _peak_memory_mib() -> float:
+    # Linux says KiB, macOS bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

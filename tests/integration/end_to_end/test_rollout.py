@@ -218,7 +218,7 @@ def test_it_holds_within_one_wave_when_more_fail_than_may_and_goes_on_when_that_
     assert held.returncode != 0
     result = held.failures[0].result
     assert result["changed"]
-    assert "fail, and 1 may (failure_budget 2% of 80)" in result["msg"]
+    assert "pods fail, and 1 may (failure_budget 2% of 80)" in result["msg"]
     assert "ImagePull" in result["msg"]
     assert "missing:1" in result["msg"]
     assert "default/app-0-" in result["msg"]
