@@ -92,7 +92,6 @@ def _labels(selector: str) -> dict[str, str]:
     for key, _equals, value in pairs:
         if not key or not value or any(sign in f"{key}{value}" for sign in "!=() "):
             raise ConfigurationError(
-                f"node_selector: '{selector}' is not of the form key=value[,key=value]; "
-                f"virtual nodes have {SELECTOR}."
+                f"node_selector: '{selector}' is not of the form key=value[,key=value]; virtual nodes have {SELECTOR}."
             )
     return {key: value for key, _equals, value in pairs}

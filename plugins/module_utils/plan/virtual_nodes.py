@@ -32,7 +32,7 @@ IMAGE_CACHE = f"{_ANNOTATION}imagecachepod"
 USE_IDENTITY = "azure.workload.identity/use"
 
 _CLIENT_ID = "AZURE_CLIENT_ID"
-_TOKEN_AUDIENCE = "api://AzureADTokenExchange"
+_EXCHANGE = "api://AzureADTokenExchange"
 _NODE_KUBE_PROXY = "VirtualNode_KubeProxyEnabled"
 _CHART_LABEL = "helm.sh/chart"
 _HASH_LABEL = "pod-template-hash"
@@ -277,7 +277,7 @@ def lacks_identity(pod: Item) -> bool:
 
 def _has_token(pod: Item) -> bool:
     return any(
-        (source.get("serviceAccountToken") or {}).get("audience") == _TOKEN_AUDIENCE
+        (source.get("serviceAccountToken") or {}).get("audience") == _EXCHANGE
         for volume in pod["spec"].get("volumes") or []
         for source in (volume.get("projected") or {}).get("sources") or []
     )
