@@ -320,6 +320,25 @@ def why_foreign(node: Item) -> str:
     return ""
 
 
+def why_kept(node: VirtualNode, *, with_pods: bool) -> str:
+    """Why a node is not to be deleted as stale; empty if it is.
+
+    :param with_pods: whether pods that are bound to it are no reason.
+    """
+    if node.foreign:
+        return f"not a virtual node of this kind: {node.foreign}"
+    if node.backing_pod is not None:
+        state = "Terminating" if node.backing_pod.terminating else node.backing_pod.phase
+        return f"backed by pod {node.backing_pod.namespace}/{node.backing_pod.name} ({state})"
+    if node.awaited:
+        return "its StatefulSet is about to make its pod again"
+    if node.deleting:
+        return "being deleted already"
+    if node.pods and not with_pods:
+        return f"{node.pods} pods are bound to it"
+    return ""
+
+
 def _owner(pod: Item) -> tuple[str, str, str]:
     """Namespace, kind and name of what people would change to change the pod."""
     metadata = pod["metadata"]
