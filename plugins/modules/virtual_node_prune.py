@@ -108,9 +108,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    run_plan(
-        module, lambda: plan_prune(open_cluster(module), params["node_selector"], with_pods=params["with_pods"])
-    )
+    run_plan(module, lambda: plan_prune(open_cluster(module), params["node_selector"], with_pods=params["with_pods"]))
 
 
 if __name__ == "__main__":

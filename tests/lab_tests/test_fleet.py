@@ -117,7 +117,10 @@ def test_scaling_down_leaves_the_nodes_and_scaling_up_takes_them_again(
 
 def test_the_pods_of_a_deleted_node_are_deleted(core: CoreV1Api, apps: AppsV1Api, namespace: str) -> None:
     core.create_node({"metadata": {"name": "by-hand-0", "labels": {"by": "hand"}}, "spec": {}})
-    pod = {"metadata": {"name": "bound"}, "spec": {"nodeName": "by-hand-0", "containers": [{"name": "a", "image": "b"}]}}
+    pod = {
+        "metadata": {"name": "bound"},
+        "spec": {"nodeName": "by-hand-0", "containers": [{"name": "a", "image": "b"}]},
+    }
     core.create_namespaced_pod(namespace, pod)
     time.sleep(0.5)
     assert core.read_namespaced_pod("bound", namespace).status.phase == "Pending"
@@ -184,20 +187,25 @@ def test_a_setting_that_cannot_be_is_refused(lab: Lab) -> None:
 # kube-proxy
 
 
-def test_two_listeners_for_each_pod_with_kube_proxy(lab: Lab, apps: AppsV1Api, namespace: str) -> None:
+@pytest.mark.parametrize(
+    ("choice", "listeners"),
+    [
+        ({}, 10),
+        ({"injectkubeproxy": "true"}, 10),
+        ({"injectkubeproxy": "false"}, 0),
+        ({"ccepolicy": "cG9saWN5"}, 0),
+    ],
+    ids=["unless told otherwise", "asked for", "opted out", "confidential"],
+)
+def test_two_listeners_for_each_pod_with_kube_proxy(
+    lab: Lab, apps: AppsV1Api, namespace: str, choice: dict[str, str], listeners: int
+) -> None:
     before = lab.figures()["listeners"]
-    for name, annotations, expected in (
-        ("with", {}, 10),
-        ("asked", {"injectkubeproxy": "true"}, 10),
-        ("without", {"injectkubeproxy": "false"}, 0),
-        ("confidential", {"ccepolicy": "cG9saWN5"}, 0),
-    ):
-        apps.create_namespaced_deployment(namespace, deployment(name, 5, **annotations))
-        eventually(lambda name=name: ready(apps, namespace, name) == 5)
-        assert lab.figures()["listeners"] - before == expected, name
-        before += expected
-    apps.delete_namespaced_deployment("with", namespace)
-    eventually(lambda: lab.figures()["listeners"] == before - 10)
+    apps.create_namespaced_deployment(namespace, deployment("app", 5, **choice))
+    eventually(lambda: ready(apps, namespace, "app") == 5)
+    assert lab.figures()["listeners"] - before == listeners
+    apps.delete_namespaced_deployment("app", namespace)
+    eventually(lambda: lab.figures()["listeners"] == before)
 
 
 def test_each_change_costs_more_the_more_listeners_there_are(lab: Lab, apps: AppsV1Api, namespace: str) -> None:

@@ -78,7 +78,11 @@ def test_a_watch_from_before_compaction_is_told_in_its_first_event(lab: Lab, cor
     assert event["type"] == "ERROR"
     assert (event["object"]["kind"], event["object"]["code"], event["object"]["reason"]) == ("Status", 410, "Expired")
     with pytest.raises(ApiException) as caught:
-        list(watch.Watch().stream(core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=5))
+        list(
+            watch.Watch().stream(
+                core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=5
+            )
+        )
     assert caught.value.status == 410
 
 
@@ -107,7 +111,9 @@ def test_a_watch_from_now_on_is_not_touched_by_compaction(lab: Lab, core: CoreV1
 
 def test_a_running_watch_expires_when_the_lab_is_told_to(lab: Lab, core: CoreV1Api, namespace: str) -> None:
     version = put(core, namespace, "one")
-    stream = watch.Watch().stream(core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=20)
+    stream = watch.Watch().stream(
+        core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=20
+    )
     put(core, namespace, "two")
     assert next(stream)["object"].metadata.name == "two"
     lab.compact(running_watches="expire")
