@@ -94,7 +94,7 @@ class Scale:
         run = self._play("playbooks/rollout.yml")
         stage.promise(run.returncode == 0, f"All {self._pods:,} pods are ready.", run.output)
         found: dict[str, Any] = run.result_of("rollout")["rollout"]
-        cluster = self._lab.cluster_figures()
+        cluster = self._lab.figures()
         stage.quotation(f"{plot.sparkline(found['curve'])}  {found['ready']:,} pods in {found['seconds']:.0f} s")
         return found | {
             "listeners": cluster["listeners"],

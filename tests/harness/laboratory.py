@@ -92,17 +92,21 @@ class Lab:
         """Sign tokens with a new key; the one before it is still published."""
         self._control("POST", "/kubernetes/rotate-signing-keys")
 
-    def cluster_figures(self) -> dict[str, Any]:
-        """Pods, listeners that kube-proxies hold on the API server, and what those have cost it by the lab's model."""
+    def figures(self) -> dict[str, Any]:
+        """The cluster in numbers: pods, ready ones, listeners of kube-proxies, watches."""
         return self._control("GET", "/kubernetes/figures")
 
-    def restart_api_server(self, seconds: float) -> None:
-        """Let the API server be away for so long, from now on."""
-        self._control("POST", "/kubernetes/restart", {"seconds": seconds})
+    def change_pods(self, **settings: Any) -> None:
+        """Let pods start otherwise from now on: C(start_seconds), C(failure_rate) and so on."""
+        self._control("POST", "/kubernetes/pods", settings)
 
-    def expire_watches(self) -> None:
-        """Let the API server forget its history, and tell all watches that they are too old."""
-        self._control("POST", "/kubernetes/compact", {"running_watches": "expire", "new_watches": "event"})
+    def compact(self, *, running_watches: str = "keep", new_watches: str = "event") -> None:
+        """Let the API server forget what has happened so far."""
+        self._control("POST", "/kubernetes/compact", {"running_watches": running_watches, "new_watches": new_watches})
+
+    def restart_api_server(self, seconds: float) -> None:
+        """Cut its connections, and refuse new ones for so long; returns at once."""
+        self._control("POST", "/kubernetes/restart", {"seconds": seconds})
 
     def _command(self, command: str, *arguments: str) -> None:
         environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY / "tests")}

@@ -32,7 +32,7 @@ IMAGE_CACHE = f"{_ANNOTATION}imagecachepod"
 USE_IDENTITY = "azure.workload.identity/use"
 
 _CLIENT_ID = "AZURE_CLIENT_ID"
-_TOKEN_AUDIENCE = "api://AzureADTokenExchange"
+_EXCHANGE = "api://AzureADTokenExchange"
 _NODE_KUBE_PROXY = "VirtualNode_KubeProxyEnabled"
 _CHART_LABEL = "helm.sh/chart"
 _HASH_LABEL = "pod-template-hash"
@@ -277,7 +277,7 @@ def lacks_identity(pod: Item) -> bool:
 
 def _has_token(pod: Item) -> bool:
     return any(
-        (source.get("serviceAccountToken") or {}).get("audience") == _TOKEN_AUDIENCE
+        (source.get("serviceAccountToken") or {}).get("audience") == _EXCHANGE
         for volume in pod["spec"].get("volumes") or []
         for source in (volume.get("projected") or {}).get("sources") or []
     )
@@ -317,6 +317,25 @@ def why_foreign(node: Item) -> str:
         return f"kubelet version {version}, which is Virtual Kubelet's"
     if not _POD_OF_STATEFUL_SET.fullmatch(str(metadata["name"])):
         return "its name is not that of a StatefulSet's pod"
+    return ""
+
+
+def why_kept(node: VirtualNode, *, with_pods: bool) -> str:
+    """Why a node is not to be deleted as stale; empty if it is.
+
+    :param with_pods: whether pods that are bound to it are no reason.
+    """
+    if node.foreign:
+        return f"not a virtual node of this kind: {node.foreign}"
+    if node.backing_pod is not None:
+        state = "Terminating" if node.backing_pod.terminating else node.backing_pod.phase
+        return f"backed by pod {node.backing_pod.namespace}/{node.backing_pod.name} ({state})"
+    if node.awaited:
+        return "its StatefulSet is about to make its pod again"
+    if node.deleting:
+        return "being deleted already"
+    if node.pods and not with_pods:
+        return f"{node.pods} pods are bound to it"
     return ""
 
 

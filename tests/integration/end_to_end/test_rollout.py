@@ -192,7 +192,7 @@ def test_what_happens_to_the_api_server_midway_changes_nothing_in_the_end(
         while len(pods(lab)) <= 2 * WAVE:
             time.sleep(0.05)
         if trouble == "the watches expire":
-            lab.expire_watches()
+            lab.compact(running_watches="expire")
         else:
             lab.restart_api_server(seconds=3)
 

@@ -181,7 +181,6 @@ def _stateful_set(replicas: int) -> Object:
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "containers": [_container(name, *requests) for name, requests in _CONTAINERS.items()],
     }
-    spec["containers"][4]["env"] = [{"name": "VirtualNode_KubeProxyEnabled", "value": "true"}]
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -208,4 +207,10 @@ _CONTAINERS = {
 
 def _container(name: str, cpu: str, memory: str) -> Object:
     image = f"mcr.microsoft.com/aci/virtual-node-2-{name}:main"
-    return {"name": name, "image": image, "resources": {"requests": {"cpu": cpu, "memory": memory}}}
+    environment = [{"name": "VirtualNode_KubeProxyEnabled", "value": "true"}] if name == "proxycri" else []
+    return {
+        "name": name,
+        "image": image,
+        "resources": {"requests": {"cpu": cpu, "memory": memory}},
+        **({"env": environment} if environment else {}),
+    }

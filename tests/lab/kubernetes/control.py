@@ -82,7 +82,9 @@ class KubernetesControl:
         given: dict[str, Any] = await request.json() if request.can_read_body else {}
         running, new = given.get("running_watches", "keep"), given.get("new_watches", "event")
         if running not in ("keep", "expire") or new not in ("event", "status"):
-            return web.json_response({"error": "running_watches: keep or expire; new_watches: event or status"}, status=400)
+            return web.json_response(
+                {"error": "running_watches: keep or expire; new_watches: event or status"}, status=400
+            )
         self._settings.refuse_expired_watches = new == "status"
         self._store.compact()
         if running == "expire":

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 
 from lab.kubernetes.pods import is_ready
-from lab.kubernetes.registry import NODE, POD, known
+from lab.kubernetes.registry import NODE, POD, STATEFUL_SET, known
 from lab.kubernetes.store import Event, Object, Store
 
 INJECT_KUBE_PROXY = "microsoft.containerinstance.virtualnode.injectkubeproxy"
@@ -23,6 +23,7 @@ CONFIDENTIAL = "microsoft.containerinstance.virtualnode.ccepolicy"
 LISTENERS_PER_POD = 2
 VIRTUAL_NODE = ("virtualization", "virtualnode2")
 
+_CHART_SWITCH = "VirtualNode_KubeProxyEnabled"
 _ENDPOINT_SLICE = known("discovery.k8s.io/v1", "EndpointSlice")
 
 
@@ -96,7 +97,17 @@ class Listeners:
         if (pod.get("status") or {}).get("phase") != "Running" or not is_injected(pod):
             return False
         node = self._store.find(NODE, "", pod["spec"].get("nodeName", ""))
-        return node is not None and is_virtual(node)
+        return node is not None and is_virtual(node) and self._chart_allows(node["metadata"]["name"])
+
+    def _chart_allows(self, node: str) -> bool:
+        """C(kubeProxy.enabled) of the chart wins over annotations; its StatefulSet passes it on to the container runtime."""
+        return not any(
+            variable == {"name": _CHART_SWITCH, "value": "false"}
+            for stateful_set in self._store.iterate(STATEFUL_SET)
+            if stateful_set["metadata"]["name"] == node.rpartition("-")[0]
+            for container in stateful_set["spec"]["template"]["spec"]["containers"]
+            for variable in container.get("env") or []
+        )
 
 
 def is_virtual(node: Object) -> bool:

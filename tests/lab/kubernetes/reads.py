@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lab.kubernetes import errors, selectors, tables
@@ -56,6 +57,16 @@ class Form:
         }
 
 
+@dataclass
+class _Page:
+    """
+    :ivar remaining: how many objects come after it, selected or not; 0 for the last page.
+    """
+
+    items: list[Object]
+    remaining: int = 0
+
+
 class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -84,28 +95,26 @@ class Reader:
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if not limit and after is None:
             return form.many(self.select(target, query), metadata)
-        items, more, remaining = self._page(target, query, after, limit)
-        if more:
-            metadata["continue"] = _token(revision, _key(items[-1]))
+        page = self._page(target, query, after, limit)
+        if page.remaining:
+            metadata["continue"] = _token(revision, _key(page.items[-1]))
             if not query.get("labelSelector") and not query.get("fieldSelector"):
-                metadata["remainingItemCount"] = remaining
-        return form.many(items, metadata)
+                metadata["remainingItemCount"] = page.remaining
+        return form.many(page.items, metadata)
 
-    def _page(
-        self, target: Target, query: Mapping[str, str], after: tuple[str, str] | None, limit: int
-    ) -> tuple[list[Object], bool, int]:
-        """The items, whether there are more, and how many more objects there are, selected or not."""
+    def _page(self, target: Target, query: Mapping[str, str], after: tuple[str, str] | None, limit: int) -> _Page:
         labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
         selected = selectors.predicate(target.kind, labels, fields)
         rest = self._store.iterate(target.kind, target.namespace, after)
-        items: list[Object] = []
+        page = _Page([])
         for item in rest:
             if not selected(item):
                 continue
-            if limit and len(items) == limit:
-                return items, True, 1 + sum(1 for _more in rest)
-            items.append(item)
-        return items, False, 0
+            if limit and len(page.items) == limit:
+                page.remaining = 1 + sum(1 for _more in rest)
+                break
+            page.items.append(item)
+        return page
 
 
 def number(query: Mapping[str, str], name: str) -> int:

@@ -14,7 +14,7 @@ import json
 import uuid
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -268,7 +268,7 @@ class Store:
             return None
         return errors.expired(f"too old resource version: {since} ({floor})")
 
-    async def watch(self, kind: Kind, since: int, pause: float) -> AsyncGenerator[list[Event], None]:
+    async def watch(self, kind: Kind, since: int, pause: float) -> AsyncGenerator[Sequence[Event], None]:
         """The changes to objects of a kind after a revision, without end, as many at a time as there are.
 
         :param pause: after so many seconds without a change, an empty list comes.

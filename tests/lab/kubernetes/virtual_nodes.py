@@ -21,6 +21,7 @@ from lab.kubernetes.registry import NODE, POD
 from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.tokens import TokenIssuer
 
+
 class Nodes:
     def __init__(
         self, store: Store, settings: ClusterSettings, tokens: TokenIssuer, index: Index, recorder: Recorder

@@ -79,9 +79,7 @@ def test_room_is_what_the_bound_pods_leave():
 
 def test_a_node_over_its_limit_has_no_room_and_takes_none_from_others():
     full = [pod(f"p{number}") for number in range(3)]
-    fleet = count(
-        [node(capacity=2), node("virtualnode-1", capacity=5)], [backing(), backing("virtualnode-1"), *full]
-    )
+    fleet = count([node(capacity=2), node("virtualnode-1", capacity=5)], [backing(), backing("virtualnode-1"), *full])
     assert fleet.room == 5
 
 
@@ -111,7 +109,8 @@ def test_a_backing_pod_counts_whatever_its_phase(phase):
 
 def test_a_backing_pod_that_is_going_counts_while_it_is_there():
     fleet = count([node()], [backing(deletionTimestamp="2026-01-01T00:00:00Z")])
-    assert not fleet.stale and fleet.nodes[0].backing_pod.terminating
+    assert not fleet.stale
+    assert fleet.nodes[0].backing_pod.terminating
 
 
 def test_a_pod_on_a_virtual_node_backs_none():
@@ -162,7 +161,8 @@ def foreign(**changes):
 def test_a_node_of_another_kind_is_foreign_and_never_stale(given, why):
     assert why_foreign(given) == why
     fleet = count([given], [])
-    assert not fleet.stale and fleet.room == 0
+    assert not fleet.stale
+    assert fleet.room == 0
 
 
 def test_the_add_on_that_came_before_is_foreign_by_its_kubelet():
@@ -214,7 +214,8 @@ def test_workloads_with_kube_proxy_are_told_by_what_people_change():
 def test_a_chart_without_kube_proxy_gives_it_to_no_pod():
     off = stateful_set(1, env=[{"name": "VirtualNode_KubeProxyEnabled", "value": "false"}])
     fleet = count([node()], [backing(), pod()], [off])
-    assert fleet.with_kube_proxy == () and fleet.nodes[0].kube_proxy is False
+    assert fleet.with_kube_proxy == ()
+    assert fleet.nodes[0].kube_proxy is False
 
 
 def test_the_chart_is_told_by_the_stateful_set():
