@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -85,18 +86,32 @@ def install(ansible: AnsiblePlaybook, **variables: Any) -> str:
     return run.recap
 
 
-@pytest.fixture(scope="module")
-def refusing(ansible: AnsiblePlaybook, cluster: DynamicClient) -> Iterator[None]:
-    install(ansible, node_names=["virtualnode"])
-    yield
-    install(ansible, state="absent")
+@dataclass
+class Policies:
+    """What is installed; the playbook runs only when something else is wanted."""
+
+    ansible: AnsiblePlaybook
+    installed: dict[str, Any] = field(default_factory=dict)
+
+    def have(self, **variables: Any) -> None:
+        if variables != self.installed:
+            install(self.ansible, **variables)
+            self.installed = variables
 
 
 @pytest.fixture(scope="module")
-def completing(ansible: AnsiblePlaybook, cluster: DynamicClient) -> Iterator[None]:
-    install(ansible, node_names=["virtualnode"], completion="required")
-    yield
-    install(ansible, state="absent")
+def policies(ansible: AnsiblePlaybook, cluster: DynamicClient) -> Policies:
+    return Policies(ansible)
+
+
+@pytest.fixture
+def refusing(policies: Policies) -> None:
+    policies.have(node_names=["virtualnode"], completion="never")
+
+
+@pytest.fixture
+def completing(policies: Policies) -> None:
+    policies.have(node_names=["virtualnode"], completion="required")
 
 
 def manifest(kind: str, pod: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
@@ -157,12 +172,12 @@ def test_pods_for_other_nodes_need_nothing(cluster: DynamicClient, refusing: Non
 
 
 def test_what_was_there_before_can_be_scaled_and_labelled_but_not_rolled_out_anew(
-    cluster: DynamicClient, refusing: None, ansible: AnsiblePlaybook
+    cluster: DynamicClient, policies: Policies
 ) -> None:
     deployments = cluster.resources.get(api_version="apps/v1", kind="Deployment")
-    install(ansible, state="absent")
+    policies.have(state="absent")
     deployments.create(body=manifest("Deployment", BY_SELECTOR, {}), namespace=NAMESPACE)
-    install(ansible, node_names=["virtualnode"])
+    policies.have(node_names=["virtualnode"])
     merge = {"content_type": "application/merge-patch+json"}
     for change in ({"spec": {"replicas": 1}}, {"metadata": {"labels": {"team": "shop"}}}, {"spec": {"replicas": 0}}):
         deployments.patch(name="x", namespace=NAMESPACE, body=change, **merge)
@@ -178,9 +193,6 @@ def test_installing_again_changes_nothing(ansible: AnsiblePlaybook, refusing: No
     lab.forget_requests()
     assert " changed=0 " in install(ansible, node_names=["virtualnode"])
     assert lab.writes() == []
-
-
-# The fixtures before this line are gone when the next one begins.
 
 
 @pytest.mark.parametrize("way", BOUND)
@@ -205,9 +217,9 @@ def test_the_completing_policy_leaves_other_pods_alone(cluster: DynamicClient, c
 
 
 def test_the_completing_policy_goes_when_it_is_no_longer_wanted(
-    ansible: AnsiblePlaybook, cluster: DynamicClient, completing: None
+    cluster: DynamicClient, completing: None, policies: Policies
 ) -> None:
-    install(ansible, node_names=["virtualnode"])
+    policies.have(node_names=["virtualnode"])
     with pytest.raises(ApiException, match="denied request"):
         ask(cluster, "Deployment", BY_SELECTOR)
     left = cluster.resources.get(api_version="admissionregistration.k8s.io/v1beta1", kind="MutatingAdmissionPolicy")
