@@ -128,12 +128,21 @@ def manifest(kind: str, pod: Mapping[str, Any], annotations: Mapping[str, str]) 
         return head | {"spec": job if kind == "Job" else {"schedule": "0 0 * * *", "jobTemplate": {"spec": job}}}
     rest = {"serviceName": "x"} if kind == "StatefulSet" else {}
     return head | {
-        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": metadata, "spec": spec}, **rest}
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": metadata, "spec": spec},
+            **rest,
+        }
     }
 
 
 def ask(
-    cluster: DynamicClient, kind: str, pod: Mapping[str, Any], annotations: Mapping[str, str] = {}, namespace: str = NAMESPACE
+    cluster: DynamicClient,
+    kind: str,
+    pod: Mapping[str, Any],
+    annotations: Mapping[str, str] = {},
+    namespace: str = NAMESPACE,
 ) -> dict[str, Any]:
     """What the server would store; nothing is."""
     resource = cluster.resources.get(api_version=KINDS[kind], kind=kind)
@@ -226,7 +235,9 @@ def test_the_completing_policy_goes_when_it_is_no_longer_wanted(
     assert left.get().to_dict()["items"] == []
 
 
-def test_completion_that_is_required_is_refused_by_a_cluster_without_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_completion_that_is_required_is_refused_by_a_cluster_without_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     with running_lab(tmp_path_factory.mktemp("plain")) as plain:
         ansible = AnsiblePlaybook(tmp_path_factory.mktemp("ansible"), plain.environment)
         refused = ansible.run("playbooks/opt_out_policy.yml", {"opt_out_policy_completion": "required"})
