@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..kube.objects import Manifest
 from .workload_manifests import CCE_POLICY, DNS, KUBE_PROXY
@@ -126,7 +125,7 @@ class OptOutPolicy:
         label, value = self.exempt_label
         return (
             "'pods on virtual nodes must leave out kube-proxy, because each one holds two watches on the API server: add "
-            f"{KUBE_PROXY}: \"false\" and {DNS}: \"false\" to ' + variables.path + 'metadata.annotations, or exempt the namespace with the "
+            f'{KUBE_PROXY}: "false" and {DNS}: "false" to \' + variables.path + \'metadata.annotations, or exempt the namespace with the '
             f"label {label}={value}'"
         )
 

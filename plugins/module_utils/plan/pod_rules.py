@@ -73,7 +73,8 @@ def resources(workload: Workload) -> Iterator[str]:
 
 
 def volumes(workload: Workload) -> Iterator[str]:
-    for name, times in Counter(str(volume.get("name")) for volume in workload.volumes).items():
+    names_given: Counter[str] = Counter(str(volume.get("name")) for volume in workload.volumes)
+    for name, times in names_given.items():
         if times > 1:
             yield f"deployment.volumes names '{name}' {times} times, but a mount has to know which. Rename one."
         if not _LABEL.fullmatch(name):
@@ -112,14 +113,14 @@ def mounts(workload: Workload) -> Iterator[str]:
                 f"deployment.volume_mounts mounts '{name}' at '{path}', but the workload identity webhook puts the token below "
                 f"{_RESERVED_MOUNT}. Choose another path."
             )
-    for path, times in Counter(mount.get("mountPath") for mount in workload.volume_mounts).items():
+    for place, times in Counter(str(mount.get("mountPath")) for mount in workload.volume_mounts).items():
         if times > 1:
-            yield f"deployment.volume_mounts has {times} mounts at '{path}', but only one can be there. Choose another path."
+            yield f"deployment.volume_mounts has {times} mounts at '{place}', but only one can be there. Choose another path."
 
 
 def probes(workload: Workload) -> Iterator[str]:
-    given: dict[str, Fields | None] = {option: getattr(workload, option) for option in _PROBES}
-    for option, probe in given.items():
+    for option in _PROBES:
+        probe: Fields | None = getattr(workload, option)
         if probe is None:
             continue
         handlers = [handler for handler in _HANDLERS if probe.get(handler) is not None]

@@ -21,7 +21,7 @@ def amount(quantity: str) -> Decimal | None:
         return None
     number, suffix = Decimal(found["number"]), found["suffix"] or ""
     if suffix in _BINARY:
-        return number * 2 ** _BINARY[suffix]
+        return number * Decimal(2) ** _BINARY[suffix]
     if suffix in _DECIMAL:
         return number.scaleb(_DECIMAL[suffix])
     return number.scaleb(int(suffix[1:])) if suffix else number

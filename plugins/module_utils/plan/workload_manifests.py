@@ -39,7 +39,7 @@ def deployment(workload: Workload, placement: Placement) -> Manifest:
     metadata = {
         # On the template, not on the Deployment: the webhook looks at pods, and so do virtual nodes.
         "labels": {**_texts(workload.labels), **names, WORKLOAD_IDENTITY_LABEL: "true"},
-        "annotations": {**_texts(workload.annotations), **annotations(workload)},
+        "annotations": {**_texts(workload.annotations), **owned_annotations(workload)},
     }
     spec: dict[str, Any] = {} if workload.replicas is None else {"replicas": workload.replicas}
     spec["selector"] = {"matchLabels": names}
@@ -62,8 +62,8 @@ def disruption_budget(workload: Workload, budget: DisruptionBudget) -> Manifest:
     }
 
 
-def annotations(workload: Workload) -> dict[str, str]:
-    """Those that the role owns."""
+def owned_annotations(workload: Workload) -> dict[str, str]:
+    """Those that nobody else may set."""
     return dict(_annotations(workload))
 
 

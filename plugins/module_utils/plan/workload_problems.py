@@ -56,10 +56,12 @@ _ANNOTATIONS = (SERVICE_HOST, IDENTITY_BINDING)
 _OF_THE_HOST = ("hostIPC", "hostNetwork", "hostPID", "hostUsers")
 
 _SUBNET = re.compile(
-    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+", re.IGNORECASE
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+",
+    re.IGNORECASE,
 )
 _IDENTITY = re.compile(
-    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+", re.IGNORECASE
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+",
+    re.IGNORECASE,
 )
 _VAULT = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+/?", re.IGNORECASE)
 
@@ -74,7 +76,12 @@ def problems(workloads: Sequence[Workload]) -> list[str]:
         for label, count in times.items()
         if count > 1
     ]
-    found = [f"{workload.label} (namespace/name): {why}" for workload in workloads for rule in RULES for why in rule(workload)]
+    found = [
+        f"{workload.label} (namespace/name): {why}"
+        for workload in workloads
+        for rule in RULES
+        for why in rule(workload)
+    ]
     return [*doubled, *found]
 
 

@@ -19,6 +19,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 Fields = Mapping[str, Any]
 
+# The label and the taint that the virtual node's chart gives its nodes.
+_NODE_SELECTOR: Fields = {"virtualization": "virtualnode2"}
+_TOLERATION: Fields = {"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"}
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -27,8 +31,8 @@ class Placement:
     :ivar inject_dns: for applications that say neither C(inject_dns) nor C(inject_kube_proxy).
     """
 
-    node_selector: Fields = field(default_factory=lambda: {"virtualization": "virtualnode2"})
-    tolerations: Sequence[Fields] = ({"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"},)
+    node_selector: Fields = field(default_factory=lambda: _NODE_SELECTOR)
+    tolerations: Sequence[Fields] = (_TOLERATION,)
     inject_kube_proxy: bool = False
     inject_dns: bool = False
 
@@ -36,7 +40,7 @@ class Placement:
     def of(cls, **given: Any) -> Placement:
         """From variables, whose switches may be texts when they come from a command line."""
         switches = {name: boolean(given[name]) for name in ("inject_kube_proxy", "inject_dns") if name in given}
-        return cls(**{**given, **switches})
+        return cls(**(given | switches))
 
 
 @dataclass(frozen=True)
@@ -164,14 +168,20 @@ def _workload(application: Fields, placement: Placement) -> Workload:
         priority_class=str(given.get("priority_class") or ""),
         strategy=_strategy(given.get("strategy")),
         termination_grace_period_seconds=_number(given.get("termination_grace_period_seconds")),
-        **{option: given.get(option) or None for option in ("liveness_probe", "readiness_probe", "startup_probe")},
-        **{option: given.get(option) or () for option in _LISTS},
-        **{option: given.get(option) or {} for option in _DICTIONARIES},
+        **_as_given(given),
     )
 
 
-_LISTS = ("command", "args", "volumes", "volume_mounts", "topology_spread_constraints")
-_DICTIONARIES = ("env", "labels", "annotations", "tags", "container", "pod")
+def _as_given(given: Fields) -> dict[str, Any]:
+    """The options that are passed on as they are; empty where there is nothing."""
+    probes = ("liveness_probe", "readiness_probe", "startup_probe")
+    lists = ("command", "args", "volumes", "volume_mounts", "topology_spread_constraints")
+    dictionaries = ("env", "labels", "annotations", "tags", "container", "pod")
+    return {
+        **{option: given.get(option) or None for option in probes},
+        **{option: given.get(option) or () for option in lists},
+        **{option: given.get(option) or {} for option in dictionaries},
+    }
 
 
 def _sidecars(given: Fields, placement: Placement) -> tuple[bool, bool]:
@@ -187,7 +197,7 @@ def _sidecars(given: Fields, placement: Placement) -> tuple[bool, bool]:
 
 
 def _switch(given: Fields, option: str) -> bool:
-    return boolean(given.get(option) or False)
+    return bool(boolean(given.get(option) or False))
 
 
 def _number(value: Any) -> int | None:

@@ -308,7 +308,9 @@ def _check_policy(kind: Kind, item: Object) -> None:
             raise errors.invalid(kind, name, causes)
         return
     if spec.get("paramKind"):
-        raise errors.invalid(kind, name, [("spec.paramKind", "Forbidden: the lab simulates no policies with parameters")])
+        raise errors.invalid(
+            kind, name, [("spec.paramKind", "Forbidden: the lab simulates no policies with parameters")]
+        )
     if not (spec.get("matchConstraints") or {}).get("resourceRules"):
         raise errors.invalid(kind, name, [("spec.matchConstraints.resourceRules", "Required value")])
     try:

@@ -90,7 +90,11 @@ def _json_patch_functions() -> Any:
         return key.replace("~", "~0").replace("/", "~1")
 
     overload = cel.Overload(
-        "jsonpatch_escapeKey_string", return_type=cel.Type.STRING, parameters=[cel.Type.STRING], is_member=False, impl=escape
+        "jsonpatch_escapeKey_string",
+        return_type=cel.Type.STRING,
+        parameters=[cel.Type.STRING],
+        is_member=False,
+        impl=escape,
     )
     return cel.CelExtension("jsonpatch", [cel.FunctionDecl("jsonpatch.escapeKey", [overload])])
 

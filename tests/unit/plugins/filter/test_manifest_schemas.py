@@ -83,13 +83,16 @@ OPTIONS = {
     "set_kube_service_host_fqdn": st.booleans(),
     "dns_policy": st.just("None"),
     "dns_config": st.just({"nameservers": ["10.1.0.4"], "options": [{"name": "ndots", "value": "1"}]}),
-    "disruption_budget": BOUNDS.flatmap(lambda bound: st.sampled_from([{"min_available": bound}, {"max_unavailable": bound}])),
+    "disruption_budget": BOUNDS.flatmap(
+        lambda bound: st.sampled_from([{"min_available": bound}, {"max_unavailable": bound}])
+    ),
     "priority_class": st.just("high"),
     "topology_spread_constraints": st.just(
         [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}]
     ),
     "strategy": st.one_of(
-        st.just({"type": "Recreate"}), st.fixed_dictionaries({}, optional={"max_surge": BOUNDS, "max_unavailable": BOUNDS})
+        st.just({"type": "Recreate"}),
+        st.fixed_dictionaries({}, optional={"max_surge": BOUNDS, "max_unavailable": BOUNDS}),
     ),
     "termination_grace_period_seconds": st.integers(0, 3600),
     "container": st.just({"ports": [{"containerPort": 8080, "name": "http"}], "imagePullPolicy": "Always"}),
@@ -110,7 +113,11 @@ def applications(draw):
         "volume_mounts": mounts,
         **draw(st.fixed_dictionaries({}, optional=OPTIONS)),
     }
-    kube_proxy = draw(st.sampled_from([None, False])) if "cce_policy" in deployment else draw(st.sampled_from([None, True, False]))
+    kube_proxy = (
+        draw(st.sampled_from([None, False]))
+        if "cce_policy" in deployment
+        else draw(st.sampled_from([None, True, False]))
+    )
     federation = draw(st.sampled_from(["credential", "binding"]))
     named = {"name": "orders", "namespace": "shop", "identity": {"federation": federation}}
     return {**named, "deployment": {**deployment, "inject_kube_proxy": kube_proxy}}
@@ -131,7 +138,7 @@ def service_accounts():
         {"namespace": "shop", "service_account": "orders", "account": "shop/orders", "token_expiration_seconds": 7200},
         {"namespace": "shop", "service_account": "plain", "account": "shop/plain", "token_expiration_seconds": None},
     ]
-    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)  # noqa: S701
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["to_json"] = json.dumps
     template = environment.from_string(IDENTITY_TEMPLATE.read_text(encoding="utf-8"))
     for state in ("present", "absent"):
@@ -173,12 +180,22 @@ def test_the_example_with_every_option_fits_the_schemas(version):
 
 def test_the_example_has_every_option():
     specification = yaml.safe_load((COLLECTION / "roles/workload/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = specification["argument_specs"]["main"]["options"]["workload_applications"]["options"]["deployment"]["options"]
+    options = specification["argument_specs"]["main"]["options"]["workload_applications"]["options"]["deployment"][
+        "options"
+    ]
     shown = {option for application in example() for option in application["deployment"]}
 
     # A PriorityClass has to exist, so the example has none.
     assert set(options) - shown == {"priority_class"}
-    assert set(options) <= {*OPTIONS, "image", "resources", "volumes", "volume_mounts", "inject_kube_proxy", "inject_dns"}
+    assert set(options) <= {
+        *OPTIONS,
+        "image",
+        "resources",
+        "volumes",
+        "volume_mounts",
+        "inject_kube_proxy",
+        "inject_dns",
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -212,10 +229,19 @@ def test_the_opt_out_policy_fits_the_schemas(version):
 
 @pytest.mark.parametrize(
     ("api_version", "version"),
-    [("v1alpha1", "1.32"), ("v1alpha1", "1.33"), ("v1beta1", "1.34"), ("v1beta1", "1.35"), ("v1", "1.36"), ("v1", "1.37")],
+    [
+        ("v1alpha1", "1.32"),
+        ("v1alpha1", "1.33"),
+        ("v1beta1", "1.34"),
+        ("v1beta1", "1.35"),
+        ("v1", "1.36"),
+        ("v1", "1.37"),
+    ],
 )
 def test_the_completing_policy_fits_the_schemas_of_the_versions_that_have_it(api_version, version):
-    manifests = opt_out_policy_manifests("virtual-nodes-opt-out", completing=f"admissionregistration.k8s.io/{api_version}")
+    manifests = opt_out_policy_manifests(
+        "virtual-nodes-opt-out", completing=f"admissionregistration.k8s.io/{api_version}"
+    )
 
     assert sum(each["kind"].startswith("Mutating") for each in manifests) == 2
     check(manifests, version)

@@ -147,7 +147,9 @@ def test_an_identity_binding_is_asked_for_on_the_template():
 
 
 def test_labels_and_variables_are_texts():
-    given = application(labels={"tier": 1, "live": False}, env={"N": 1, "ON": True, "POD": {"fieldRef": {"fieldPath": "x"}}})
+    given = application(
+        labels={"tier": 1, "live": False}, env={"N": 1, "ON": True, "POD": {"fieldRef": {"fieldPath": "x"}}}
+    )
 
     assert template(given)["metadata"]["labels"]["tier"] == "1"
     assert template(given)["metadata"]["labels"]["live"] == "false"
@@ -162,7 +164,10 @@ def test_volumes_and_probes_are_passed_on_as_they_are():
     probe = {"httpGet": {"path": "/", "port": 8080}}
     mount = {"name": "scratch", "mountPath": "/tmp"}
     given = application(
-        volumes=[{"name": "scratch", "emptyDir": {}}], volume_mounts=[mount], liveness_probe=probe, readiness_probe=probe
+        volumes=[{"name": "scratch", "emptyDir": {}}],
+        volume_mounts=[mount],
+        liveness_probe=probe,
+        readiness_probe=probe,
     )
 
     assert template(given)["spec"]["volumes"] == [{"name": "scratch", "emptyDir": {}}]
@@ -197,7 +202,9 @@ def test_a_disruption_budget_is_a_second_manifest_for_the_same_pods():
 def test_pods_are_spread_among_their_own_unless_something_else_is_said():
     constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
     other = {**constraint, "labelSelector": {"matchLabels": {"team": "shop"}}}
-    ours, theirs = template(application(topology_spread_constraints=[constraint, other]))["spec"]["topologySpreadConstraints"]
+    ours, theirs = template(application(topology_spread_constraints=[constraint, other]))["spec"][
+        "topologySpreadConstraints"
+    ]
 
     assert ours == {**constraint, "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "orders"}}}
     assert theirs == other
