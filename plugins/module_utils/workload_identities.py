@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from .arm.resource_id import ResourceId
+from .arm.resource_id import ResourceId, key
 from .arm.session import MOST_CONNECTIONS
 from .change import Change, State, States
 from .errors import AzureError
 from .parallel import parallel
+from .plan.identity_bindings import ClusterBindings
 from .plan.plan import Plan
 from .plan.workload_identities import (
+    Federation,
     Observed,
     Wishes,
     WorkloadIdentity,
@@ -28,9 +31,17 @@ from .plan.workload_identities import (
     spread,
 )
 from .progress import Tally
-from .resources import federated_credential, resource_group, role_assignment, user_assigned_identity
+from .resources import (
+    federated_credential,
+    identity_binding,
+    managed_cluster,
+    resource_group,
+    role_assignment,
+    user_assigned_identity,
+)
 from .resources.federated_credential import FederatedCredential
 from .resources.role_assignment import RoleGrant
+from .waiting import Deadline
 
 if TYPE_CHECKING:
     from .arm.session import Session
@@ -41,20 +52,34 @@ T = TypeVar("T")
 WORKERS = MOST_CONNECTIONS
 
 
+@dataclass(frozen=True)
+class ClusterName:
+    """A cluster of the session's subscription."""
+
+    name: str
+    resource_group: str
+
+
 def make_plan(
     session: Session,
     group: str,
     wanted: Sequence[WorkloadIdentity],
     issuers: Sequence[str],
+    clusters: Sequence[ClusterName] = (),
     *,
     present: bool,
     delete_identities: bool = False,
     exclusive: bool = False,
+    predicting: bool = False,
+    wait_timeout: float = 600,
     tally: Tally | None = None,
 ) -> Plan:
     """Read and plan; nothing is written.
 
     :param wanted: already validated.
+    :param clusters: those that identities with Federation.BINDING are bound to; not asked about without such identities.
+    :param predicting: accept a cluster that is not ready yet, and wait for nothing (check mode).
+    :param wait_timeout: seconds that each identity binding may take.
     :param delete_identities: with C(present=False), delete the identities themselves as well.
     :param exclusive: with C(present=True), delete the identities' credentials that are not wanted.
     :param tally: told of each identity read.
@@ -68,7 +93,8 @@ def make_plan(
         for each in shards
     }
     wishes = Wishes(shards, issuers, ids, exclusive)
-    observed = _observe(session, group, wishes, existing, credentials, present=present)
+    bindings = _clusters(session, wishes, clusters, wait_timeout, present=present, predicting=predicting)
+    observed = _observe(session, group, wishes, existing, credentials, bindings, present=present)
     if present:
         chains = plan_present(wishes, observed)
     else:
@@ -76,7 +102,7 @@ def make_plan(
     return Plan(
         observed=observed.states(ids),
         chains=chains,
-        apply=lambda change, states: _apply(session, group, change, states),
+        apply=lambda change, states: _apply(session, group, change, states, wait_timeout),
         report=lambda states: {"identities": report(wishes, states), "summary": _summary(chains, len(shards))},
         workers=WORKERS,
     )
@@ -112,12 +138,54 @@ def _identities_and_credentials(
             return {}, {}
 
 
+def _clusters(
+    session: Session,
+    wishes: Wishes,
+    names: Sequence[ClusterName],
+    wait_timeout: float,
+    *,
+    present: bool,
+    predicting: bool,
+) -> list[ClusterBindings]:
+    """The clusters, with the bindings of the wanted identities settled: an earlier run may have left one under way."""
+    bound = {
+        key(wishes.identity_ids[each.identity.name.lower()])
+        for each in wishes.identities
+        if each.federation is Federation.BINDING
+    }
+    deadline = Deadline(wait_timeout)
+
+    def read(name: ClusterName) -> ClusterBindings:
+        cluster = managed_cluster.read(session, name.resource_group, name.name).state if present else {}
+        if present and not predicting:
+            identity_binding.refuse_without_workload_identity(cluster)
+        found = _bindings(session, name, present=present)
+        moving = [each for each in found if key(each["identity_id"]) in bound and not identity_binding.is_settled(each)]
+        if predicting or not moving:
+            return ClusterBindings(cluster, found)
+        for each in moving:
+            identity_binding.wait_until_settled(session, name.resource_group, name.name, each["name"], deadline)
+        return ClusterBindings(cluster, _bindings(session, name, present=present))
+
+    return parallel(read, list(dict.fromkeys(names)), WORKERS) if bound else []
+
+
+def _bindings(session: Session, cluster: ClusterName, *, present: bool) -> list[State]:
+    try:
+        return identity_binding.list_of(session, cluster.resource_group, cluster.name)
+    except AzureError as error:
+        if present or not identity_binding.is_missing(error):
+            raise
+        return []  # the cluster is gone, and its bindings with it
+
+
 def _observe(
     session: Session,
     group: str,
     wishes: Wishes,
     existing: Mapping[str, State],
     credentials: Mapping[str, Sequence[FederatedCredential]],
+    clusters: Sequence[ClusterBindings],
     *,
     present: bool,
 ) -> Observed:
@@ -132,6 +200,7 @@ def _observe(
         default_location=resource_group.location_of(session, group) if needs_location else "",
         identities={name: existing[name] for name in found},
         credentials={name: credentials[name] for name in found},
+        clusters=clusters,
         role_assignments=_flatten(
             parallel(
                 lambda scope: role_assignment.list_at_scope(session, scope),
@@ -162,10 +231,12 @@ def _role_definitions(session: Session, grants: Iterable[RoleGrant]) -> Mapping[
     return {grant: by_role[grant.role] for grant in ordered}
 
 
-def _apply(session: Session, group: str, change: Change, states: States) -> State | None:
+def _apply(session: Session, group: str, change: Change, states: States, wait_timeout: float) -> State | None:
     if role_assignment.is_assignment(change.resource_id):
         owner = states.get(str((change.after or {}).get("identity_id")), {})  # made a moment ago, earlier in this chain
         return role_assignment.write(session, change, str(owner.get("principal_id", "")))
+    if identity_binding.is_binding(change.resource_id):
+        return identity_binding.write(session, change, Deadline(wait_timeout), wait=True)
     if "/federatedidentitycredentials/" in change.resource_id.lower():
         identity = ResourceId.parse(change.resource_id).name
         return federated_credential.write(session, group, identity, change)
