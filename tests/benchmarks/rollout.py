@@ -43,7 +43,9 @@ def deployment(number: int, replicas: int) -> dict[str, Any]:
                 },
                 "spec": {
                     "nodeSelector": {"virtualization": "virtualnode2"},
-                    "tolerations": [{"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"}],
+                    "tolerations": [
+                        {"key": "virtual-kubelet.io/provider", "operator": "Exists", "effect": "NoSchedule"}
+                    ],
                     "containers": [
                         {
                             "name": "app",
@@ -70,7 +72,9 @@ def measure(pods: int, rate: int) -> dict[str, Any]:
         with running_lab(directory / "lab", scenario) as lab:
             first = _run(lab, directory, pods, rate)
             again = _run(lab, directory, pods, rate)
-    return first | {"second_run": {key: again[key] for key in ("requests", "requests_seen", "writes", "peak_memory_mib")}}
+    return first | {
+        "second_run": {key: again[key] for key in ("requests", "requests_seen", "writes", "peak_memory_mib")}
+    }
 
 
 def _run(lab: Lab, directory: Path, pods: int, rate: int) -> dict[str, Any]:

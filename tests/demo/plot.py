@@ -59,7 +59,10 @@ def sparkline(curve: Curve, width: int = 60) -> str:
 
 def _ticks(most: float) -> list[float]:
     step = next(
-        step for magnitude in range(9) for step in (10.0**magnitude, 2 * 10.0**magnitude, 5 * 10.0**magnitude) if most / step <= 6
+        step
+        for magnitude in range(9)
+        for step in (10.0**magnitude, 2 * 10.0**magnitude, 5 * 10.0**magnitude)
+        if most / step <= 6
     )
     return [step * number for number in range(int(most // step) + 1)]
 

@@ -88,7 +88,9 @@ class Scale:
 
     def federate(self) -> None:
         run = self._play("playbooks/workload_identity.yml")
-        stage.promise(run.returncode == 0, f"{DEPLOYMENTS} ServiceAccounts get tokens of {DEPLOYMENTS} identities.", run.output)
+        stage.promise(
+            run.returncode == 0, f"{DEPLOYMENTS} ServiceAccounts get tokens of {DEPLOYMENTS} identities.", run.output
+        )
 
     def roll(self) -> dict[str, Any]:
         run = self._play("playbooks/rollout.yml")
@@ -113,10 +115,12 @@ class Scale:
         virtual = all(pod["spec"]["nodeSelector"] == {"virtualization": "virtualnode2"} for pod in pods)
         stage.promise(virtual, f"Every one is on one of {len(nodes)} virtual nodes.", str(nodes))
         stage.promise(
-            all(pod["metadata"]["annotations"].get(_OPT_OUT) == "false" for pod in pods), "Every one has opted out of kube-proxy."
+            all(pod["metadata"]["annotations"].get(_OPT_OUT) == "false" for pod in pods),
+            "Every one has opted out of kube-proxy.",
         )
         stage.promise(
-            all(_has_identity(pod) for pod in pods), "Every one has the variables of its identity and the volume of its token."
+            all(_has_identity(pod) for pod in pods),
+            "Every one has the variables of its identity and the volume of its token.",
         )
 
     def repeat(self) -> None:
@@ -160,7 +164,9 @@ def _perform(pods: int, build: Path, directory: Path) -> None:
             off = abs(found["achieved_rate"] / RATE - 1)
             said = f"They came at {found['achieved_rate']:,.0f} a minute, within {TOLERANCE:.0%} of what was asked for."
             stage.promise(off <= TOLERANCE, said, str(found["achieved_rate"]))
-            stage.promise(found["listeners"] == 0, "No pod holds a listener on the API server.", str(found["listeners"]))
+            stage.promise(
+                found["listeners"] == 0, "No pod holds a listener on the API server.", str(found["listeners"])
+            )
             stage.promise(found["watches"] <= 2, f"{found['requests']} requests, {found['watches']} watches.")
         with stage.step(3, "Look at the pods"):
             scale.look_at_pods()
@@ -182,7 +188,9 @@ def _perform(pods: int, build: Path, directory: Path) -> None:
             )
     _write(build, found | {"with_kube_proxy": with_kube_proxy})
     stage.quotation(plot.figures(found))
-    stage.text(f"The plot is in {build.relative_to(REPOSITORY)}/rollout.svg, the figures are in rollout.json beside it.")
+    stage.text(
+        f"The plot is in {build.relative_to(REPOSITORY)}/rollout.svg, the figures are in rollout.json beside it."
+    )
 
 
 def _write(build: Path, figures: Mapping[str, Any]) -> None:

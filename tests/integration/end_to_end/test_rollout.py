@@ -105,7 +105,9 @@ def failing_before_the_last_wave(lab: Lab) -> int:
     found = pods(lab)
     last = max(datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in found)
     broken = [pod for pod in found if not is_ready(pod)]
-    return sum((last - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds() > 2 for pod in broken)
+    return sum(
+        (last - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds() > 2 for pod in broken
+    )
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
@@ -174,7 +176,14 @@ def test_broken_connections_change_nothing_in_the_end(ansible: AnsiblePlaybook, 
     lab.inject(
         {"service": "kubernetes", "method": "GET", "path": "/deployments$", "times": 2, "every": 3, "action": "reset"},
         {"service": "kubernetes", "method": "PATCH", "times": 4, "every": 6, "action": "reset"},
-        {"service": "kubernetes", "method": "PATCH", "times": 2, "every": 9, "status": 503, "body": {"message": "busy"}},
+        {
+            "service": "kubernetes",
+            "method": "PATCH",
+            "times": 2,
+            "every": 9,
+            "status": 503,
+            "body": {"message": "busy"},
+        },
     )
 
     run = ansible.run(playbook())
@@ -259,6 +268,37 @@ def test_what_may_fail_does_and_is_warned_of(ansible: AnsiblePlaybook, lab: Lab,
     result = run.result_of("rollout")
     assert (result["rollout"]["ready"], result["rollout"]["failing"]) == (2 * EACH, 2)
     assert "2 of 22 pods are not ready" in " ".join(run.output.split())
+
+
+def test_the_playbook_takes_the_applications_and_says_how_it_went(ansible: AnsiblePlaybook, lab: Lab) -> None:
+    amounts = {"cpu": "100m", "memory": "128Mi"}
+    applications = [
+        {
+            "name": name,
+            "namespace": "default",
+            "service_account": "default",
+            "deployment": {
+                "image": "registry.example.com/idle:1",
+                "replicas": 12,
+                "resources": {"requests": amounts, "limits": amounts},
+            },
+        }
+        for name in ("orders", "reports")
+    ]
+    variables = {"applications": applications, "pods_per_minute": RATE}
+
+    run = ansible.run("playbooks/rollout.yml", variables)
+
+    assert run.returncode == 0, run.output
+    assert "24 of 24 pods are ready" in run.output
+    assert Counter(pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods(lab)) == {
+        "orders": 12,
+        "reports": 12,
+    }
+    again = ansible.run("playbooks/rollout.yml", variables)
+    assert (again.returncode, again.changed) == (0, ()), again.output
+    # What the role does without waves finds nothing to change either.
+    assert ansible.run("playbooks/workload.yml", variables).changed == ()
 
 
 def test_more_pods_than_there_is_room_for_are_refused_with_numbers(

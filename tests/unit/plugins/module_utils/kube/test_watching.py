@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.errors import KubernetesError
@@ -36,7 +36,7 @@ def listed(version: int, *names: str) -> Any:
 class Stream:
     """What a watch says; a piece may end anywhere, and an exception breaks the connection."""
 
-    headers: dict[str, str] = {}
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *pieces: Any) -> None:
         self._pieces = pieces
