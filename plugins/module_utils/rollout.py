@@ -466,7 +466,7 @@ class Rollout:
             "waves": progress.waves,
             "seconds": round(last.seconds, 1),
             "asked_rate": self._settings.pace.pods_per_minute,
-            "achieved_rate": _rounded(rate_per_minute(watch.came_ready)),
+            "achieved_rate": _rounded(rate_per_minute(watch.came_ready, self._settings.pace.wave)),
             "p50_ready_s": _rounded(percentile(waited, 0.5)),
             "p95_ready_s": _rounded(percentile(waited, 0.95)),
             "requests": self._traffic.requests,

@@ -25,21 +25,23 @@ class Point:
     failed: int
 
 
-def rate_per_minute(moments: Sequence[float]) -> float | None:
-    """Pods a minute once under way: the slope through the moments at which they came, without the first and last tenth of them.
+def rate_per_minute(moments: Sequence[float], wave: int) -> float | None:
+    """Pods a minute once under way: leaving out the first and the last tenth, where there are pods enough.
 
-    :returns: None for fewer than ten pods.
+    From the mean moment of a wave's worth of pods at the beginning to that of as many at the end, which comes out right wherever in
+    a wave these begin.
+
+    :param moments: when each came.
+    :returns: None for less than two waves.
     """
-    if len(moments) < 10:
-        return None
     ordered = sorted(moments)
     tenth = len(ordered) // 10
     middle = ordered[tenth : len(ordered) - tenth]
-    if middle[-1] <= middle[0]:
+    counted = middle if len(middle) >= 2 * wave else ordered
+    if len(counted) < 2 * wave:
         return None
-    # A line through all of them, so that it does not matter where in a wave the middle begins and ends.
-    pods_per_second = 1 / statistics.linear_regression(range(len(middle)), middle).slope
-    return pods_per_second * 60
+    seconds = statistics.fmean(counted[-wave:]) - statistics.fmean(counted[:wave])
+    return (len(counted) - wave) / seconds * 60 if seconds > 0 else None
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
