@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Returns the virtual nodes of the cluster with the pods on each, the room that is left, and the infrastructure pod behind it.
   - Tells which workloads on virtual nodes still get a kube-proxy, and which ask for workload identity without having got it.
-  - The API server is asked for nodes, StatefulSets and pods, 500 at a time, so 12,000 pods are some 26 requests.
+  - The API server is asked for nodes, StatefulSets and pods, 500 at a time, so 12,000 pods are less than 30 requests.
 author:
   - aks.virtual_nodes contributors (@aks-virtual-nodes)
 options:

@@ -25,6 +25,6 @@ def sharing(fresh: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
         if value is not before and type(value) in (dict, list):
             if value == before:
                 fresh[name] = before
-            elif name == "metadata" and type(before) is dict:
+            elif name == "metadata" and isinstance(before, dict):
                 fresh[name] = sharing(value, before)
     return fresh

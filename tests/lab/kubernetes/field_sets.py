@@ -8,9 +8,10 @@ A path is a tuple of path elements in the notation of FieldsV1: C(f:spec), C(k:{
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lab.kubernetes.copies import copied
@@ -32,7 +33,7 @@ class Granular:
 
     fields: tuple[tuple[str, Shape], ...] = ()
     always: tuple[str, ...] = ()
-    _by_name: dict[str, Shape] = field(init=False, repr=False, compare=False)
+    _by_name: dict[str, Shape] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", dict(self.fields))

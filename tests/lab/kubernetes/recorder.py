@@ -18,7 +18,9 @@ KEPT = {"Normal": 2_000, "Warning": 10_000}
 class Recorder:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._recorded: dict[str, OrderedDict[tuple[Any, ...], tuple[str, str]]] = {each: OrderedDict() for each in KEPT}
+        self._recorded: dict[str, OrderedDict[tuple[Any, ...], tuple[str, str]]] = {
+            each: OrderedDict() for each in KEPT
+        }
 
     def record(self, kind: Kind, item: Object, type_: str, reason: str, message: str, component: str) -> None:
         """An Event; the same one again counts up."""
