@@ -26,6 +26,11 @@ options:
     type: list
     elements: str
     default: []
+  namespaces:
+    description: Names of the namespaces that are judged; all unless given.
+    type: list
+    elements: str
+    default: []
   exempt_label:
     description: Label of namespaces that are left alone.
     type: str

@@ -20,6 +20,9 @@ API_VERSION = "admissionregistration.k8s.io/v1"
 PROVIDER_TAINT = "virtual-kubelet.io/provider"
 NODE_LABEL, NODE_LABEL_VALUE = "virtualization", "virtualnode2"
 
+# The API server keeps it on every namespace.
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+
 # A pod is judged once, when it is made; what makes pods, whenever its template changes.
 _RULES = (
     ("", ("pods",), ("CREATE",)),
@@ -33,6 +36,7 @@ class OptOutPolicy:
     """
     :ivar name: of the policies and their bindings.
     :ivar node_names: of the virtual nodes without their numbers: of C(virtualnode-0), C(virtualnode). A pod that names its node needs no selector.
+    :ivar namespaces: names of those that are judged; all unless given.
     :ivar exempt_label: a label of namespaces and its value, whose pods are left alone.
     :ivar exempt_namespaces: namespaces that are left alone, by their names.
     :ivar actions: C(Deny), C(Warn), C(Audit); a policy that denies does not warn as well.
@@ -41,6 +45,7 @@ class OptOutPolicy:
 
     name: str
     node_names: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
     exempt_label: tuple[str, str] = ("aks-virtual-nodes/opt-out-policy", "exempt")
     exempt_namespaces: Sequence[str] = ("kube-system",)
     actions: Sequence[str] = ("Deny",)
@@ -88,11 +93,12 @@ class OptOutPolicy:
 
     def _scope(self) -> Manifest:
         label, value = self.exempt_label
-        exceptions = [
-            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(self.exempt_namespaces)},
+        wanted = [
+            {"key": _NAMESPACE_NAME, "operator": "In", "values": list(self.namespaces)},
+            {"key": _NAMESPACE_NAME, "operator": "NotIn", "values": list(self.exempt_namespaces)},
             {"key": label, "operator": "NotIn", "values": [value]},
         ]
-        return {"namespaceSelector": {"matchExpressions": [each for each in exceptions if each["values"]]}}
+        return {"namespaceSelector": {"matchExpressions": [each for each in wanted if each["values"]]}}
 
     def _variables(self) -> list[Manifest]:
         expressions = {

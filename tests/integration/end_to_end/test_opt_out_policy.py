@@ -141,12 +141,12 @@ def ask(
     cluster: DynamicClient,
     kind: str,
     pod: Mapping[str, Any],
-    annotations: Mapping[str, str] = {},
+    annotations: Mapping[str, str] | None = None,
     namespace: str = NAMESPACE,
 ) -> dict[str, Any]:
     """What the server would store; nothing is."""
     resource = cluster.resources.get(api_version=KINDS[kind], kind=kind)
-    body = manifest(kind, pod, annotations)
+    body = manifest(kind, pod, annotations or {})
     return resource.create(body=body, namespace=namespace, dry_run="All").to_dict()
 
 

@@ -26,9 +26,6 @@ COLLECTION = Path(__file__).parents[4]
 EXAMPLE = COLLECTION / "docs" / "examples" / "workload_options.yml"
 IDENTITY_TEMPLATE = COLLECTION / "roles" / "workload_identity" / "templates" / "manifests.yaml.j2"
 
-# Read anew for each object otherwise, a few megabytes each time.
-utils.schema_contents = functools.cache(utils.schema_contents)
-
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/files"
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/cg"
 KEY = {"vault_base_url": "https://kv.vault.azure.net", "key_name": "orders", "key_version": "1"}
@@ -98,6 +95,14 @@ OPTIONS = {
     "container": st.just({"ports": [{"containerPort": 8080, "name": "http"}], "imagePullPolicy": "Always"}),
     "pod": st.just({"imagePullSecrets": [{"name": "registry"}]}),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_read_once():
+    """A few megabytes, which would be read anew for each object otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield
 
 
 @st.composite
