@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 
 class VirtualNodesError(Exception):
-    """Base of all failures that are explained to the user."""
+    """Base of all failures that are explained to the user.
+
+    :ivar results: what the module shall return beside the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.results: dict[str, Any] = {}
 
 
 class ConfigurationError(VirtualNodesError):
@@ -19,14 +25,7 @@ class ConfigurationError(VirtualNodesError):
 
 
 class NotReady(VirtualNodesError):
-    """Gave up waiting; the message says what was last seen.
-
-    :param results: what the module shall return beside the message.
-    """
-
-    def __init__(self, message: str, *, results: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.results = dict(results or {})
+    """Gave up waiting; the message says what was last seen."""
 
 
 class AzureError(VirtualNodesError):

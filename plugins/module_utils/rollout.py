@@ -17,12 +17,13 @@ from typing import Any
 
 from . import kubernetes_objects
 from .change import Action, Change, State, States
-from .errors import ConfigurationError, KubernetesError, NotReady
+from .errors import ConfigurationError, KubernetesError, NotReady, VirtualNodesError
 from .kube.failures import Cause, Failure, causes
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout_watch import Name, RolloutWatch
 from .kube.virtual_nodes import read_fleet
 from .kube.watching import Traffic
+from .parallel import parallel
 from .plan.manifests import shown, with_created_label
 from .plan.plan import Plan
 from .plan.rollout import Ask, Pace, Step, Target, Wave, after, failure_budget, forecast, next_wave
@@ -100,6 +101,7 @@ class Rollout:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
+        self._changes: dict[str, Change] = {}
         self._targets: dict[ObjectKey, Target[ObjectKey]] = {}
         self._wishes: dict[ObjectKey, Manifest] = {}
         self._selectors: dict[ObjectKey, Mapping[str, str]] = {}
@@ -122,9 +124,9 @@ class Rollout:
         _validate(self._definitions, self._existing)
         manifests = kubernetes_objects.plan_present(self._objects, self._definitions)
         changes = [*manifests.changes, *self._take_existing()]
-        by_id = {change.resource_id: change for change in changes}
+        self._changes = {change.resource_id: change for change in changes}
         for definition in self._definitions:
-            self._take_definition(definition, by_id.get(str(ObjectKey.of(definition))), manifests.observed)
+            self._take_definition(definition, manifests.observed)
         self._planned = forecast(list(self._targets.values()), self._settings.pace)
         self._budget = failure_budget(self._settings.failure_budget, self._goal)
         if self._settings.check_room:
@@ -132,9 +134,9 @@ class Rollout:
         return Plan(
             observed=manifests.observed,
             chains=[[change] for change in changes],
-            apply=self._write_without_pods,
-            report=lambda _states: self._report(by_id),
-            workers=kubernetes_objects.WORKERS,
+            # Nothing is written change by change: roll() does it, in waves.
+            apply=lambda change, _states: change.after,
+            report=lambda _states: self._report(),
         )
 
     def _take_existing(self) -> list[Change]:
@@ -156,8 +158,9 @@ class Rollout:
                 changes.append(Change.update(str(key), shown(before), shown(after_it)))
         return changes
 
-    def _take_definition(self, wish: Manifest, change: Change | None, observed: States) -> None:
+    def _take_definition(self, wish: Manifest, observed: States) -> None:
         key = ObjectKey.of(wish)
+        change = self._changes.get(str(key))
         before = observed.get(str(key))
         self._wishes[key] = with_created_label(wish, before)
         asked = int(before["spec"].get("replicas", 1)) if before else 0
@@ -193,23 +196,45 @@ class Rollout:
 
     # Carrying out
 
-    def _write_without_pods(self, change: Change, _states: States) -> State | None:
-        """What makes no pod is written at once, so that what the API server refuses is refused before the first pod."""
-        for key, wish in self._wishes.items():
-            if str(key) == change.resource_id:
-                if change.action is Action.CREATE:
-                    self._apply(key, wish, 0)
-                elif self._targets[key].done:
-                    self._apply(key, wish, self._targets[key].goal)
-        return change.after
-
     def roll(self) -> None:
-        """Ask for the pods, wave by wave, and wait until they are ready.
+        """Make the Deployments that are not there, ask for the pods, wave by wave, and wait until they are ready.
 
-        :raises NotReady: when more fail than may, or nothing moves any more; with what is known in C(results).
+        :raises NotReady: when more fail than may, or nothing moves any more.
+        :raises KubernetesError: when the API server refuses something.
         """
         if not self._targets:
             return
+        try:
+            self._write_without_pods()
+            self._watched()
+        except VirtualNodesError as error:
+            error.results = {**self._report(), "changed": self._written}
+            raise
+
+    def _write_without_pods(self) -> None:
+        """What makes no pod, and new Deployments without theirs: what the API server refuses, it refuses before the first pod."""
+        steps = []
+        for key, target in self._targets.items():
+            change = self._changes.get(str(key))
+            if change and (change.action is Action.CREATE or target.done):
+                steps.append(Step(key, target.asked, 0))
+        refusals = [each for each in parallel(self._refusal, steps, kubernetes_objects.WORKERS) if each]
+        if refusals:
+            first = refusals[0]
+            raise KubernetesError(
+                f"{len(refusals)} of {len(steps)} Deployments were refused before any pod was made. First refusal: {first}",
+                reason=first.reason,
+                status=first.status,
+            )
+
+    def _refusal(self, step: Step[ObjectKey]) -> KubernetesError | None:
+        try:
+            self._write(step)
+        except KubernetesError as error:
+            return error
+        return None
+
+    def _watched(self) -> None:
         names = [(key.namespace, key.name) for key in self._targets]
         self._watch = RolloutWatch(
             self._client, names, [self._selectors[key] for key in self._targets], self._traffic, self._clock
@@ -218,9 +243,6 @@ class Rollout:
             if not self._watch.start(max(_START_S, self._settings.ready_timeout)):
                 raise NotReady(f"The Deployments and pods cannot be watched: {self._watch.trouble}")
             self._roll(self._watch)
-        except NotReady as error:
-            error.results = {**self._report({}), "changed": self._written, **error.results}
-            raise
         finally:
             self._watch.stop()
 
@@ -426,9 +448,9 @@ class Rollout:
     def _waves(self) -> int:
         return max(len(self._planned), self._progress.waves)
 
-    def _report(self, changes: Mapping[str, Change]) -> dict[str, Any]:
+    def _report(self) -> dict[str, Any]:
         report: dict[str, Any] = {
-            "deployments": [self._deployment(key, changes.get(str(key))) for key in self._targets],
+            "deployments": [self._deployment(key, self._changes.get(str(key))) for key in self._targets],
             "waves": [
                 {"seconds": round(wave.seconds, 1), "pods": wave.pods, "deployments": wave.deployments}
                 for wave in self._planned[:_MOST_WAVES]

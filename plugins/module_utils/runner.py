@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from .arm import options
 from .arm.session import Session
 from .change import Change
-from .errors import AzureError, KubernetesError, NotReady, VirtualNodesError
+from .errors import AzureError, KubernetesError, VirtualNodesError
 from .kube.connection import connect
 from .plan.plan import Outcome, Plan, execute, predict
 from .progress import Tally, reporting
@@ -147,12 +147,14 @@ def _diff(module: AnsibleModule, changes: Sequence[Change]) -> dict[str, Any]:
 
 
 def _details(error: VirtualNodesError) -> dict[str, Any]:
+    return {**_origin(error), **error.results}
+
+
+def _origin(error: VirtualNodesError) -> dict[str, Any]:
     if isinstance(error, AzureError):
         return {"error_code": error.code, "status": error.status, "request_id": error.request_id}
     if isinstance(error, KubernetesError):
         return {"error_code": error.reason, "status": error.status}
-    if isinstance(error, NotReady):
-        return {"error_code": type(error).__name__, **error.results}
     return {"error_code": type(error).__name__}
 
 

@@ -55,6 +55,7 @@ class Cluster:
         self.made: list[tuple[float, Name]] = []
         self.applied: list[tuple[float, Name, int]] = []
         self.unreachable_until = 0.0
+        self.refuses: set[Name] = set()
         self._credit = 0.0
         self._attempts = 0
 
@@ -87,6 +88,8 @@ class Cluster:
             if self.now < self.unreachable_until:
                 raise KubernetesError("the API server cannot be reached", reason="Unreachable")
             name = (manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+            if name in self.refuses:
+                raise KubernetesError(f"{name[1]} is forbidden", reason="Forbidden", status=403)
             self.wanted[name] = manifest["spec"]["replicas"]
             self.applied.append((self.now, name, self.wanted[name]))
         return manifest
@@ -149,8 +152,6 @@ def roll(
     run = Rollout(cluster, definitions, [], Settings(**given), cluster.clock, cluster.sleep)
     run._objects = cluster
     plan = run.plan()
-    for change in plan.changes:
-        plan.apply(change, plan.observed)
     run.roll()
     return dict(plan.report(plan.observed))
 
@@ -200,6 +201,19 @@ def test_it_holds_before_the_next_wave_when_more_fail_than_may(monkeypatch: pyte
     # The twenty-fifth pod is the second that fails; it is one of the third wave.
     assert len(cluster.made) == 30
     assert held.value.results["causes"][0]["pods"] == 2
+
+
+def test_what_the_api_server_refuses_it_refuses_before_the_first_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    cluster.refuses = {("shop", "b")}
+
+    with pytest.raises(
+        KubernetesError, match=r"1 of 3 Deployments were refused before any pod was made.*b is forbidden"
+    ) as refused:
+        roll(monkeypatch, cluster, *(deployment(name, 5) for name in "abc"))
+
+    assert cluster.made == []
+    assert refused.value.results["changed"]
 
 
 def test_a_run_that_has_nothing_to_do_and_too_many_failures_has_changed_nothing(
