@@ -38,6 +38,7 @@ _SAMPLE_S = 1.0
 _MOST_POINTS = 60
 _MOST_WAVES = 200
 _START_S = 60.0
+_NODE_LABEL, _, _NODE_VALUE = SELECTOR.partition("=")
 # Statuses of a server that is busy, or not all there.
 _PASSING = frozenset({None, 408, 429, 500, 502, 503, 504})
 
@@ -106,6 +107,7 @@ class Rollout:
         self._wishes: dict[ObjectKey, Manifest] = {}
         self._selectors: dict[ObjectKey, Mapping[str, str]] = {}
         self._before: dict[ObjectKey, int | None] = {}
+        self._on_virtual_nodes: set[ObjectKey] = set()
         self._planned: list[Wave] = []
         self._budget = 0
         self._room: dict[str, Any] = {}
@@ -152,7 +154,7 @@ class Rollout:
         for key, wish in zip(keys, self._existing, strict=True):
             before = found[key]
             asked = int(before["spec"].get("replicas", 1))
-            self._take(key, Target(key, asked, wish.replicas), before["spec"]["selector"])
+            self._take(Target(key, asked, wish.replicas), before)
             if asked != wish.replicas:
                 after_it = {**before, "spec": {**before["spec"], "replicas": wish.replicas}}
                 changes.append(Change.update(str(key), shown(before), shown(after_it)))
@@ -167,14 +169,18 @@ class Rollout:
         replaced = bool(
             change and change.before and change.after and _template(change.before) != _template(change.after)
         )
-        self._take(key, Target(key, asked, int(wish["spec"]["replicas"]), replaced), wish["spec"].get("selector") or {})
+        self._take(Target(key, asked, int(wish["spec"]["replicas"]), replaced), wish)
         if before is None:
             self._before[key] = None
 
-    def _take(self, key: ObjectKey, target: Target[ObjectKey], selector: Mapping[str, Any]) -> None:
+    def _take(self, target: Target[ObjectKey], manifest: Manifest) -> None:
+        key, spec = target.key, manifest["spec"]
         self._targets[key] = target
         self._before[key] = target.asked
-        self._selectors[key] = selector.get("matchLabels") or {}
+        self._selectors[key] = (spec.get("selector") or {}).get("matchLabels") or {}
+        pod = (spec.get("template") or {}).get("spec") or {}
+        if (pod.get("nodeSelector") or {}).get(_NODE_LABEL) == _NODE_VALUE:
+            self._on_virtual_nodes.add(key)
 
     @property
     def _goal(self) -> int:
@@ -183,7 +189,7 @@ class Rollout:
     # Room
 
     def _check_room(self) -> None:
-        targets = [self._targets[key] for key, wish in self._wishes.items() if _on_virtual_nodes(wish)]
+        targets = [self._targets[key] for key in self._on_virtual_nodes]
         more = sum(max(0, target.goal - target.asked) for target in targets)
         fewer = sum(max(0, target.asked - target.goal) for target in targets)
         if not more:
@@ -530,12 +536,6 @@ def _check_replicas(field_name: str, replicas: Any) -> None:
 
 def _template(deployment: State) -> Any:
     return deployment["spec"]["template"]
-
-
-def _on_virtual_nodes(wish: Manifest) -> bool:
-    label, _equals, value = SELECTOR.partition("=")
-    pod = (wish["spec"].get("template") or {}).get("spec") or {}
-    return bool((pod.get("nodeSelector") or {}).get(label) == value)
 
 
 def _no_room(fleet: Fleet, more: int, room: int) -> str:

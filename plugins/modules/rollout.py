@@ -81,7 +81,7 @@ options:
     default: 300
   check_room:
     description:
-      - Refuse more pods than the virtual nodes have room for. Only Deployments in O(definitions) whose pods select virtual nodes
+      - Refuse more pods than the virtual nodes have room for. Only Deployments whose pods select virtual nodes
         (C(virtualization=virtualnode2)) are looked at.
       - With V(false), what does not fit waits for a node, and counts as failed after O(ready_timeout).
     type: bool
