@@ -123,8 +123,7 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
 	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
-	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p ansible_collections.aks.virtual_nodes.plugins.plugin_utils \
-		-p ansible_collections.aks.virtual_nodes.plugins.action -p ansible_collections.aks.virtual_nodes.plugins.filter \
+	@$(bin)/mypy $(addprefix -p ansible_collections.aks.virtual_nodes.plugins.,module_utils plugin_utils action filter) \
 		-p lab -p harness -p tooling -p demo -p benchmarks -p clients
 
 .PHONY: lint-yaml

@@ -138,23 +138,31 @@ def example():
 
 
 def service_accounts():
-    accounts = {"shop/orders": {"client_id": "1", "tenant_id": "2"}, "shop/plain": {"client_id": "3", "tenant_id": "2"}}
+    """What the role workload_identity makes for an account with everything, a plain one, and one by an identity binding."""
+    names = ("orders", "plain", "bound")
+    accounts = {f"shop/{name}": {"client_id": f"id-{name}", "tenant_id": "tenant"} for name in names}
     rows = [
-        {"namespace": "shop", "service_account": "orders", "account": "shop/orders", "token_expiration_seconds": 7200},
-        {"namespace": "shop", "service_account": "plain", "account": "shop/plain", "token_expiration_seconds": None},
+        {
+            "namespace": "shop",
+            "service_account": name,
+            "account": f"shop/{name}",
+            "identity": f"id-{name}",
+            "federation": "binding" if name == "bound" else "credential",
+            "token_expiration_seconds": 7200 if name == "orders" else None,
+        }
+        for name in names
     ]
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["to_json"] = json.dumps
-    template = environment.from_string(IDENTITY_TEMPLATE.read_text(encoding="utf-8"))
-    for state in ("present", "absent"):
-        text = template.render(
-            __workload_identity_rows=rows,
-            __workload_identity_service_accounts=accounts,
-            workload_identity_state=state,
-            workload_identity_manage_namespaces=True,
-            workload_identity_annotate_tenant=True,
-        )
-        yield from yaml.safe_load_all(text)
+    text = environment.from_string(IDENTITY_TEMPLATE.read_text(encoding="utf-8")).render(
+        __workload_identity_rows=rows,
+        __workload_identity_service_accounts=accounts,
+        workload_identity_state="present",
+        workload_identity_resource_group="rg-apps",
+        workload_identity_manage_namespaces=True,
+        workload_identity_annotate_tenant=True,
+    )
+    return list(yaml.safe_load_all(text))
 
 
 def of_every_application(given):
@@ -220,10 +228,11 @@ def test_combinations_are_refused_for_a_reason_only(application):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_namespaces_and_service_accounts_fit_the_schemas(version):
-    manifests = list(service_accounts())
+def test_what_the_role_workload_identity_makes_fits_the_schemas(version):
+    manifests = service_accounts()
 
-    assert [each["kind"] for each in manifests] == ["Namespace", "ServiceAccount", "ServiceAccount"] * 2
+    kinds = ["Namespace", *["ServiceAccount"] * 3, "ClusterRole", "ClusterRoleBinding"]
+    assert [each["kind"] for each in manifests] == kinds
     check(manifests, version)
 
 
