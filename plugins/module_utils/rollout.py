@@ -38,7 +38,7 @@ _SAMPLE_S = 1.0
 _MOST_POINTS = 60
 _MOST_WAVES = 200
 _START_S = 60.0
-_NODE_LABEL, _, _NODE_VALUE = SELECTOR.partition("=")
+_NODE_LABEL, _EQUALS, _NODE_VALUE = SELECTOR.partition("=")
 # Statuses of a server that is busy, or not all there.
 _PASSING = frozenset({None, 408, 429, 500, 502, 503, 504})
 
