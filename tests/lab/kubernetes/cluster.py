@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# The cluster IPs that every cluster has: of the API server, and of its own DNS.
+API_SERVICE = "10.0.0.1"
+DNS_SERVICE = "10.0.0.10"
+
 
 @dataclass
 class ClusterSettings:
@@ -18,7 +22,11 @@ class ClusterSettings:
     :ivar authority_host: Entra's base URL, which the webhook gives to pods.
     :ivar api_server_url: the API server, which is the issuer until the public one is switched on.
     :ivar pod_environment: what a process on a virtual node is given beside the environment of its container.
-    :ivar applications: image name to the Python file that is run for it.
+    :ivar applications: image name to the Python file, or directory with a C(__main__.py), that is run for it. A name without a tag
+        stands for all tags.
+    :ivar cluster_ip_environment: what leads a process to where kube-proxy would, given to those that have one.
+    :ivar network_name: the virtual network.
+    :ivar subnets: of that network, name to prefix; the first is that of the nodes.
     :ivar python: the interpreter for those files.
     :ivar directory: where the processes' private directories are made.
     """
@@ -32,11 +40,22 @@ class ClusterSettings:
     python: str
     oidc_issuer: bool = False
     workload_identity: bool = False
-    service_host: str = "10.0.0.1"
+    service_host: str = API_SERVICE
+    dns_service: str = DNS_SERVICE
+    cluster_ip_environment: dict[str, str] = field(default_factory=dict)
+    network_name: str = "vnet"
+    subnets: dict[str, str] = field(default_factory=lambda: {"aks": "10.224.0.0/16"})
+    load_balancer_seconds: float = 1.0
     pod_environment: dict[str, str] = field(default_factory=dict)
     applications: dict[str, Path] = field(default_factory=dict)
     virtual_nodes: int = 1
     pod_start_seconds: float = 1.0
+
+    def application(self, image: str) -> Path | None:
+        """What is run for an image; None if it only looks as if it ran."""
+        repository = image.split("@")[0]
+        repository = repository[: repository.rindex(":")] if ":" in repository.rsplit("/", 1)[-1] else repository
+        return self.applications.get(image) or self.applications.get(repository)
 
     @property
     def token_issuer(self) -> str:

@@ -9,6 +9,7 @@ import asyncio
 
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.deployments import Deployments
+from lab.kubernetes.endpoint_slices import EndpointSlices
 from lab.kubernetes.garbage import GarbageCollector
 from lab.kubernetes.index import Index
 from lab.kubernetes.load_balancers import LoadBalancers
@@ -34,7 +35,8 @@ class Controllers:
             Namespaces(store, settings, index),
             Deployments(store, settings, index, recorder),
             ReplicaSets(store, settings, index, recorder),
-            LoadBalancers(store),
+            LoadBalancers(store, settings, recorder),
+            EndpointSlices(store),
         )
         store.listen(self._follow)
 

@@ -10,6 +10,7 @@ import logging
 
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.container import Container, image_is_missing
+from lab.kubernetes.pod_network import has_kube_proxy
 from lab.kubernetes.pods import set_condition
 from lab.kubernetes.recorder import Recorder
 from lab.kubernetes.registry import POD
@@ -22,16 +23,13 @@ LOG = logging.getLogger(__name__)
 # In the lab nobody waits half a minute for a process that does not listen.
 LONGEST_GRACE_SECONDS = 5.0
 MOUNT_RETRY_SECONDS = 2.0
-INJECT_KUBE_PROXY = "microsoft.containerinstance.virtualnode.injectkubeproxy"
-# The policy that makes a pod confidential.
-CONFIDENTIAL = "microsoft.containerinstance.virtualnode.ccepolicy"
 # kube-proxy watches Services and EndpointSlices.
 KUBE_PROXY_LISTENERS = 2
 
 
 class PodRunner:
     """
-    :ivar virtual: whether its node is a virtual node, where images that are known run as processes.
+    :ivar virtual: whether its node is a virtual node.
     """
 
     def __init__(
@@ -61,10 +59,8 @@ class PodRunner:
 
     @property
     def api_server_listeners(self) -> int:
-        annotations = self._pod["metadata"].get("annotations") or {}
-        injected = annotations.get(INJECT_KUBE_PROXY) != "false" and CONFIDENTIAL not in annotations
         running = any(container.running for container in self._containers)
-        return KUBE_PROXY_LISTENERS if self._virtual and injected and running else 0
+        return KUBE_PROXY_LISTENERS if self._virtual and has_kube_proxy(self._pod) and running else 0
 
     def container(self, name: str) -> Container | None:
         return next((each for each in self._containers if each.spec["name"] == name), None)
@@ -105,9 +101,9 @@ class PodRunner:
     async def _prepare(self) -> float | None:
         """Make the sandbox if a container has a process; after how many seconds its tokens are renewed."""
         images = [container.spec["image"] for container in self._containers]
-        if not self._virtual or not any(self._is_run(image) for image in images):
+        if not any(self._is_run(image) for image in images):
             return None
-        self._sandbox = Sandbox(self._store, self._settings, self._tokens)
+        self._sandbox = Sandbox(self._store, self._settings, self._tokens, virtual=self._virtual)
         self._containers = [
             Container(
                 self._present(), each.spec, self._sandbox if self._is_run(each.spec["image"]) else None, self._changed
@@ -122,7 +118,7 @@ class PodRunner:
                 await asyncio.sleep(MOUNT_RETRY_SECONDS)
 
     def _is_run(self, image: str) -> bool:
-        return image in self._settings.applications and not image_is_missing(image)
+        return self._settings.application(image) is not None and not image_is_missing(image)
 
     async def _renew_tokens(self, sandbox: Sandbox, seconds: float) -> None:
         while True:
