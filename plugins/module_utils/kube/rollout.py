@@ -75,10 +75,10 @@ def _explain(
 
 
 def _reasons(pods: Iterable[Manifest]) -> Counter[str]:
-    return Counter(reason for pod in pods if (reason := _reason(pod.get("status") or {})))
+    return Counter(reason for pod in pods if (reason := pod_reason(pod.get("status") or {})))
 
 
-def _reason(status: Mapping[str, Any]) -> str:
+def pod_reason(status: Mapping[str, Any]) -> str:
     """Why a pod is not ready, in the words of the scheduler or the container runtime; empty for a ready pod."""
     conditions = {each["type"]: each for each in status.get("conditions") or []}
     if conditions.get("Ready", {}).get("status") == "True":
