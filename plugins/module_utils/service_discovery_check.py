@@ -90,9 +90,7 @@ class Check:
     def predicted(self) -> list[dict[str, Any]]:
         """What is known before anything has been made."""
         services = self._client.read([_key(host) for host in self._hosts])
-        return [
-            _result(host, address_of(services.get(_key(host), {})) or UNKNOWN, None, 0.0) for host in self._hosts
-        ]
+        return [_result(host, address_of(services.get(_key(host), {})) or UNKNOWN, None, 0.0) for host in self._hosts]
 
     def wait_present(self, deadline: Deadline) -> list[dict[str, Any]]:
         """Wait for the addresses, and then for records with them.
@@ -169,7 +167,11 @@ class Check:
         return held
 
     def _explain(
-        self, pending: Mapping[Host, str], addresses: Mapping[ObjectKey, str], held: Mapping[Host, str], deadline: Deadline
+        self,
+        pending: Mapping[Host, str],
+        addresses: Mapping[ObjectKey, str],
+        held: Mapping[Host, str],
+        deadline: Deadline,
     ) -> str:
         lines = [
             f"{host.hostname} ({addresses[_key(host)]}): "

@@ -29,9 +29,7 @@ def address_of(service: Manifest) -> str:
     return str(ingress[0].get("ip") or ingress[0].get("hostname") or "")
 
 
-def wait_for_addresses(
-    client: ObjectClient, services: Iterable[ObjectKey], deadline: Deadline
-) -> dict[ObjectKey, str]:
+def wait_for_addresses(client: ObjectClient, services: Iterable[ObjectKey], deadline: Deadline) -> dict[ObjectKey, str]:
     """Wait by watching, one watch at a time, until every Service has an address.
 
     :raises NotReady: at the deadline, with the last event of each that has none.

@@ -77,7 +77,9 @@ def _read(record: RecordSet) -> Owner | None:
         parts = value.strip('"').split(",")
         if HERITAGE in parts:
             labels: Mapping[str, str] = dict(
-                part.removeprefix("external-dns/").split("=", 1) for part in parts if part.startswith("external-dns/") and "=" in part
+                part.removeprefix("external-dns/").split("=", 1)
+                for part in parts
+                if part.startswith("external-dns/") and "=" in part
             )
             return Owner(labels.get("owner", ""), labels.get("resource", ""))
     return None

@@ -61,7 +61,10 @@ class LinkSpec:
                 f"virtual_network_links: name '{self.name}': 1 to 80 letters, digits, '_', '.' and '-' are allowed, starting with a "
                 "letter or digit and ending with one or '_'."
             )
-        if _NETWORK_TYPE.lower() not in self.virtual_network.lower() or len(self.virtual_network.strip("/").split("/")) != 8:
+        if (
+            _NETWORK_TYPE.lower() not in self.virtual_network.lower()
+            or len(self.virtual_network.strip("/").split("/")) != 8
+        ):
             raise ConfigurationError(
                 f"virtual_network_links: virtual_network '{self.virtual_network}' is not the id of a virtual network; expected "
                 f"/subscriptions/<id>/resourceGroups/<group>{_NETWORK_TYPE}<name>."
@@ -262,7 +265,7 @@ def _refuse(zone: State, what: str, names: Sequence[str]) -> None:
 
 def is_created_here(observed: State) -> bool:
     name, value = CREATED_TAG
-    return observed["tags"].get(name) == value
+    return bool(observed["tags"].get(name) == value)
 
 
 def write(session: Session, change: Change, deadline: Deadline) -> State | None:
@@ -307,20 +310,17 @@ def _begin_zone(session: Session, target: ResourceId, change: Change) -> Any:
 
 
 def _begin_link(session: Session, target: ResourceId, name: str, change: Change) -> Any:
-    from azure.mgmt.privatedns.models import SubResource, VirtualNetworkLink
+    from azure.mgmt.privatedns.models import SubResource, VirtualNetworkLink, VirtualNetworkLinkProperties
 
     links, group, zone = session.private_dns.virtual_network_links, target.resource_group, target.name
     if change.action is Action.DELETE or change.after is None:
         return links.begin_delete(group, zone, name, polling_interval=POLL_S)
-    registration = change.after["registration_enabled"]
+    properties = VirtualNetworkLinkProperties(registration_enabled=change.after["registration_enabled"])
     if change.action is Action.CREATE:
-        network = SubResource(id=change.after["virtual_network"])
-        body = VirtualNetworkLink(
-            location=LOCATION, tags=change.after["tags"], virtual_network=network, registration_enabled=registration
-        )
+        properties.virtual_network = SubResource(id=change.after["virtual_network"])
+        body = VirtualNetworkLink(location=LOCATION, tags=change.after["tags"], properties=properties)
         return links.begin_create_or_update(group, zone, name, body, polling_interval=POLL_S)
-    body = VirtualNetworkLink(registration_enabled=registration)
-    return links.begin_update(group, zone, name, body, polling_interval=POLL_S)
+    return links.begin_update(group, zone, name, VirtualNetworkLink(properties=properties), polling_interval=POLL_S)
 
 
 def _is_busy(error: AzureError) -> bool:
