@@ -108,7 +108,7 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
 	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
-	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p lab -p harness -p tooling -p demo -p benchmarks -p clients
+	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p ansible_collections.aks.virtual_nodes.plugins.plugin_utils -p ansible_collections.aks.virtual_nodes.plugins.action -p lab -p harness -p tooling -p demo -p benchmarks -p clients
 
 .PHONY: lint-yaml
 lint-yaml: venv

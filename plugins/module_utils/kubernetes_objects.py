@@ -11,6 +11,7 @@ from typing import Any
 
 from .change import Change, State, States
 from .errors import ConfigurationError, NotReady
+from .kube.connection import MOST_CONNECTIONS
 from .kube.load_balancer import is_load_balancer, wait_for_addresses
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout import wait_for_rollouts
@@ -26,7 +27,7 @@ from .plan.plan import Plan
 from .waiting import Deadline
 
 # Requests under way at once; the API server queues what is more than it wants to do for one client.
-WORKERS = 8
+WORKERS = MOST_CONNECTIONS
 
 _ABSENCE_POLL_S = 0.5
 

@@ -17,7 +17,9 @@ from .arm import options
 from .arm.session import Session
 from .change import Change
 from .errors import AzureError, KubernetesError, VirtualNodesError
+from .kube.connection import connect
 from .plan.plan import Outcome, Plan, execute, predict
+from .progress import Tally, reporting
 
 # Top-level package of an import -> the name to install.
 _DISTRIBUTIONS = {
@@ -45,14 +47,9 @@ def open_cluster(module: AnsibleModule) -> Any:
     :raises KubernetesError: when no API server can be reached with them.
     """
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-    from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
-    try:
-        # The options and not the module, which would have to be one of kubernetes.core's own class.
-        return get_api_client(**{name: module.params[name] for name in AUTH_ARG_SPEC}).client
-    except CoreException as error:
-        raise KubernetesError(str(error), reason="Unreachable") from error
+    # The options and not the module, which would have to be one of kubernetes.core's own class.
+    return connect({name: module.params[name] for name in AUTH_ARG_SPEC})
 
 
 def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[], None] | None = None) -> NoReturn:
@@ -60,7 +57,19 @@ def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callabl
 
     :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).
     """
-    with_errors(module, lambda: _finish_plan(module, make_plan(), wait))
+    with_errors(module, lambda: _end(module, *_carry_out(module, make_plan(), wait)))
+
+
+def run_long_plan(module: AnsibleModule, make_plan: Callable[[Tally], Plan]) -> NoReturn:
+    """As C(run_plan), with lines on the progress for the operator (option C(progress_interval)) and C(timing) in the result."""
+    tally = Tally()
+
+    def work() -> None:
+        with reporting(tally.describe, module.params["progress_interval"]):
+            failed, result = _carry_out(module, make_plan(tally), None, tally)
+        _end(module, failed, {**result, "timing": tally.timing()})
+
+    with_errors(module, work)
 
 
 def run_info(module: AnsibleModule, read: Callable[[], Mapping[str, Any]]) -> NoReturn:
@@ -79,35 +88,45 @@ def with_errors(module: AnsibleModule, work: Callable[[], Any]) -> NoReturn:
     raise AssertionError("the work did not end the module")
 
 
-def _finish_plan(module: AnsibleModule, plan: Plan, wait: Callable[[], None] | None) -> None:
-    outcome = predict(plan) if module.check_mode else execute(plan)
+def _end(module: AnsibleModule, failed: bool, result: Mapping[str, Any]) -> None:
+    if failed:
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _carry_out(
+    module: AnsibleModule, plan: Plan, wait: Callable[[], None] | None, tally: Tally | None = None
+) -> tuple[bool, dict[str, Any]]:
+    """Whether it failed, and the result."""
+    outcome = predict(plan) if module.check_mode else execute(plan, tally)
     if outcome.failures:
-        _fail(module, plan, outcome)
+        return True, _failure(module, plan, outcome)
+    changed = bool(plan.changes)
     if wait and not module.check_mode:
         try:
             wait()
         except VirtualNodesError as error:
-            module.fail_json(msg=str(error), changed=bool(plan.changes), **_details(error))
-    module.exit_json(changed=bool(plan.changes), **_diff(module, plan.changes), **plan.report(outcome.states))
+            return True, {"msg": str(error), "changed": changed, **_details(error)}
+    return False, {"changed": changed, **_diff(module, plan.changes), **plan.report(outcome.states)}
 
 
-def _fail(module: AnsibleModule, plan: Plan, outcome: Outcome) -> None:
+def _failure(module: AnsibleModule, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     changed = {"changed": bool(outcome.applied), **_diff(module, outcome.applied)}
     first_change, first = outcome.failures[0]
     if len(plan.changes) == 1:
-        module.fail_json(msg=str(first), **changed, **_details(first))
+        return {"msg": str(first), **changed, **_details(first)}
     failed = [
         {"resource_id": change.resource_id, "action": str(change.action), "msg": str(error), **_details(error)}
         for change, error in outcome.failures
     ]
     succeeded = len(outcome.applied)
-    module.fail_json(
-        msg=f"{len(failed)} of {len(plan.changes)} changes failed, {succeeded} succeeded; running again does the rest. "
+    return {
+        "msg": f"{len(failed)} of {len(plan.changes)} changes failed, {succeeded} succeeded; running again does the rest. "
         f"First failure, {first_change.resource_id}: {first}",
-        failures=failed,
+        "failures": failed,
         **changed,
         **_details(first),
-    )
+    }
 
 
 def _diff(module: AnsibleModule, changes: Sequence[Change]) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .arm.exchange import exchange
 from .change import State
 from .errors import AzureError, ConfigurationError
+from .kube.connection import MOST_CONNECTIONS
 from .kube.service_account import annotated_client_id, request_token
+from .parallel import parallel
 from .plan.diagnosis import (
     PROPAGATION_CODES,
     Claims,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .arm.session import Session
 
 # Exchanges under way at once.
-WORKERS = 8
+WORKERS = MOST_CONNECTIONS
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 10.0
@@ -116,10 +117,7 @@ def check_all(
     def one(check: Check) -> Verdict:
         return _check(session, client, resource_group, check, identities[check.identity.lower()], deadline)
 
-    if len(checks) == 1:
-        return [one(checks[0])]
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        return list(pool.map(one, checks))
+    return parallel(one, checks, WORKERS)
 
 
 def _identities(session: Session, resource_group: str, names: Sequence[str]) -> dict[str, State]:
@@ -130,7 +128,7 @@ def _identities(session: Session, resource_group: str, names: Sequence[str]) -> 
         found = {names[0].lower(): only} if only else {}
     else:
         found = {
-            str(each["name"]).lower(): each for each in user_assigned_identity.list_in_group(session, resource_group)
+            str(each["name"]).lower(): each for each in user_assigned_identity.each_in_group(session, resource_group)
         }
     for key, name in wanted.items():
         if key not in found:

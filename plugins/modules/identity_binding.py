@@ -201,7 +201,7 @@ class Binding:
         resource_id = identity_binding.binding_id(cluster["id"], self._params["name"])
 
         def apply(change: Change, _states: States) -> State | None:
-            return identity_binding.write(session, cluster, change, self._deadline, wait=self._params["wait"])
+            return identity_binding.write(session, change, self._deadline, wait=self._params["wait"])
 
         def report(states: States) -> dict[str, Any]:
             return {"identity_binding": dict(self._settled or states.get(resource_id) or {})}
@@ -226,8 +226,7 @@ class Binding:
         cluster = managed_cluster.read(session, params["resource_group"], params["cluster"]).state
         bindings = identity_binding.list_of(session, params["resource_group"], cluster["name"])
         found = next((each for each in bindings if each["name"].lower() == params["name"].lower()), None)
-        change = identity_binding.diff(cluster, bindings, params["name"], identity_id)
-        if change is None:
+        if identity_binding.diff(cluster, bindings, params["name"], identity_id) is None:
             return cluster, found, None
         client_id = identity_binding.client_id_of(session, identity_id)
         if not self._predicting:
@@ -237,21 +236,17 @@ class Binding:
                     f"Identity '{identity_id}' does not exist: check identity and identity_resource_group, or create it first "
                     "(aks.virtual_nodes.user_assigned_identity)."
                 )
-        return cluster, found, _with_client_id(change, client_id or UNKNOWN)
+        change = identity_binding.diff(cluster, bindings, params["name"], identity_id, client_id or UNKNOWN)
+        return cluster, found, change
 
     def _absent(self, session: Session) -> tuple[State, State | None, Change | None]:
         group, name = self._params["resource_group"], self._params["cluster"]
         cluster_id = provider_id(session.subscription_id, group, "Microsoft.ContainerService/managedClusters", name)
         cluster = {"id": cluster_id, "name": name, "resource_group": group}
         found = identity_binding.read(session, group, name, self._params["name"])
-        if found is None or found["provisioning_state"] == "Deleting":
+        if found is None or identity_binding.is_being_deleted(found):
             return cluster, None, None
         return cluster, found, Change.delete(identity_binding.binding_id(cluster_id, found["name"]), found)
-
-
-def _with_client_id(change: Change, client_id: str) -> Change:
-    after = {**(change.after or {}), "client_id": client_id}
-    return Change(change.action, change.resource_id, change.before, after)
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def read(module: AnsibleModule) -> dict[str, Any]:
         found = user_assigned_identity.read(session, group, name)
         return {"identities": [found] if found else []}
     if group:
-        return {"identities": user_assigned_identity.list_in_group(session, group)}
+        return {"identities": list(user_assigned_identity.each_in_group(session, group))}
     return {"identities": user_assigned_identity.list_in_subscription(session)}
 
 

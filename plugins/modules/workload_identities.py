@@ -10,8 +10,8 @@ module: workload_identities
 short_description: Bring many identities, their federated credentials and role assignments to the wished-for state
 version_added: 0.1.0
 description:
-  - For each identity, creates or corrects the user-assigned identity, one federated credential for every ServiceAccount and issuer,
-    and its role assignments.
+  - For each identity, creates or corrects the user-assigned identity, one federated credential for every ServiceAccount and issuer
+    (or an AKS identity binding for every cluster), and its role assignments.
   - What is there is read with list requests first, everything is checked, and only then is anything written. Different identities
     are written side by side; the credentials of one identity one after the other, as the service demands.
   - A failure at one identity does not stop the others; the module then fails and tells what succeeded. A second run does the rest.
@@ -34,6 +34,23 @@ options:
     type: list
     elements: str
     default: []
+  clusters:
+    description:
+      - AKS clusters that identities with O(identities[].federation=binding) are bound to. They must be in O(subscription_id).
+      - Nothing is asked about them unless there is such an identity.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the cluster.
+        type: str
+        required: true
+      resource_group:
+        description:
+          - Resource group of the cluster; by default O(resource_group).
+        type: str
   identities:
     description:
       - The identities.
@@ -69,6 +86,19 @@ options:
               - Name of the ServiceAccount.
             type: str
             required: true
+      federation:
+        description:
+          - How pods of the ServiceAccounts come to act as the identity.
+          - V(credential) makes a federated credential for each of O(identities[].service_accounts) and each of O(issuers).
+          - V(binding) makes an AKS identity binding for each of O(clusters), whatever the number of ServiceAccounts. Which of them may use it is
+            then decided by RBAC on the cluster, and the pods and applications have to ask for it; see the collection's guide on identity
+            bindings for what that takes.
+          - A binding of the identity that is there under another name is accepted as it is. A new one has the identity's name.
+          - Credentials that an identity had before it got V(binding) stay, unless O(exclusive). The one that AKS itself keeps on the identity is
+            never touched.
+        type: str
+        choices: [credential, binding]
+        default: credential
       shard:
         description:
           - Spread the ServiceAccounts over as many identities as are needed, named O(identities[].name) with V(-1), V(-2) and so on
@@ -100,8 +130,8 @@ options:
   state:
     description:
       - With V(present), everything listed is made. Credentials that are not listed stay unless O(exclusive); roles always do.
-      - With V(absent), the listed ServiceAccounts are no longer trusted and the listed roles are taken away;
-        the identities themselves stay unless O(delete_identities).
+      - With V(absent), the listed ServiceAccounts are no longer trusted (with O(identities[].federation=binding), the bindings to O(clusters)
+        are deleted) and the listed roles are taken away; the identities themselves stay unless O(delete_identities).
     type: str
     choices: [present, absent]
     default: present
@@ -118,11 +148,18 @@ options:
       - Within an identity, they are deleted last; only where there is no room for the new ones otherwise, first.
     type: bool
     default: false
+  wait_timeout:
+    description:
+      - Seconds that AKS may take for each identity binding.
+    type: int
+    default: 600
 extends_documentation_fragment:
   - aks.virtual_nodes.azure
+  - aks.virtual_nodes.progress
 requirements:
   - azure-mgmt-msi >= 7.1.0
   - azure-mgmt-authorization >= 4.0.0 (only for role assignments)
+  - azure-mgmt-containerservice >= 41.0.0 (only for identity bindings)
 attributes:
   check_mode:
     support: full
@@ -175,6 +212,15 @@ EXAMPLES = r"""
         shard: true
         service_accounts: "{{ tenant_accounts }}" # a list of a hundred namespaces and names
   register: tenants
+
+- name: An identity for any number of the cluster's ServiceAccounts
+  aks.virtual_nodes.workload_identities:
+    resource_group: rg-shop
+    clusters:
+      - name: aks-shop
+    identities:
+      - name: id-shop
+        federation: binding
 
 - name: Whom each of them trusts, and the client id to annotate them with
   ansible.builtin.debug:
@@ -238,6 +284,17 @@ identities:
       type: str
       returned: always
       sample: 22222222-2222-2222-2222-222222222222
+    federation:
+      description: V(credential) or V(binding), as in O(identities[].federation).
+      type: str
+      returned: always
+      sample: credential
+    identity_bindings:
+      description: The bindings of the identity to O(clusters), with O(identities[].federation=binding).
+      type: list
+      elements: dict
+      returned: always
+      sample: []
     service_accounts:
       description: The ServiceAccounts of the input; with O(identities[].shard), those that this identity trusts.
       type: list
@@ -255,6 +312,11 @@ summary:
   returned: success
   type: dict
   sample: {identities: 2, created: 5, updated: 0, deleted: 0}
+timing:
+  description: Seconds that reading and writing took; in check mode, and where nothing was to be written, reading alone.
+  returned: always, once Azure has been asked
+  type: dict
+  sample: {reading_seconds: 3.1, writing_seconds: 182.4}
 failures:
   description: What failed, when something did and there was more than one change to make.
   returned: failure
@@ -269,11 +331,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.plan.plan import Plan
-from ..module_utils.plan.workload_identities import ServiceAccount, WorkloadIdentity, validate
+from ..module_utils.plan.workload_identities import Federation, ServiceAccount, WorkloadIdentity, validate
+from ..module_utils.progress import DEFAULT_INTERVAL_S, Tally
 from ..module_utils.resources.role_assignment import RoleGrant
 from ..module_utils.resources.user_assigned_identity import IdentitySpec
-from ..module_utils.runner import open_session, run_plan
-from ..module_utils.workload_identities import make_plan
+from ..module_utils.runner import open_session, run_long_plan
+from ..module_utils.workload_identities import ClusterName, make_plan
 
 
 def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
@@ -282,35 +345,45 @@ def wanted(params: dict[str, Any]) -> list[WorkloadIdentity]:
             IdentitySpec(each["name"], params["location"], each["tags"]),
             tuple(ServiceAccount(account["namespace"], account["name"]) for account in each["service_accounts"]),
             tuple(RoleGrant(grant["role"], grant["scope"]) for grant in each["role_assignments"]),
+            federation=Federation(each["federation"]),
             shard=each["shard"],
         )
         for each in params["identities"]
     ]
 
 
-def plan(module: AnsibleModule) -> Plan:
+def plan(module: AnsibleModule, tally: Tally) -> Plan:
     params = module.params
     identities = wanted(params)
     present = params["state"] == "present"
-    validate(identities, params["issuers"], present=present, predicting=module.check_mode)
+    clusters = [
+        ClusterName(each["name"], each["resource_group"] or params["resource_group"]) for each in params["clusters"]
+    ]
+    validate(identities, params["issuers"], clusters, present=present, predicting=module.check_mode)
     return make_plan(
         open_session(module),
         params["resource_group"],
         identities,
         params["issuers"],
+        clusters,
         present=present,
         delete_identities=params["delete_identities"],
         exclusive=params["exclusive"],
+        predicting=module.check_mode,
+        wait_timeout=params["wait_timeout"],
+        tally=tally,
     )
 
 
 def main() -> None:
     service_account = dict(namespace=dict(type="str", required=True), name=dict(type="str", required=True))
+    cluster = dict(name=dict(type="str", required=True), resource_group=dict(type="str"))
     role_assignment = dict(role=dict(type="str", required=True), scope=dict(type="str", required=True))
     identity = dict(
         name=dict(type="str", required=True),
         tags=dict(type="dict"),
         service_accounts=dict(type="list", elements="dict", default=[], options=service_account),
+        federation=dict(type="str", choices=["credential", "binding"], default="credential"),
         shard=dict(type="bool", default=False),
         role_assignments=dict(type="list", elements="dict", default=[], options=role_assignment),
     )
@@ -319,14 +392,17 @@ def main() -> None:
             resource_group=dict(type="str", required=True),
             location=dict(type="str"),
             issuers=dict(type="list", elements="str", default=[]),
+            clusters=dict(type="list", elements="dict", default=[], options=cluster),
             identities=dict(type="list", elements="dict", required=True, options=identity),
             state=dict(type="str", choices=["present", "absent"], default="present"),
             delete_identities=dict(type="bool", default=False),
             exclusive=dict(type="bool", default=False),
+            wait_timeout=dict(type="int", default=600),
+            progress_interval=dict(type="int", default=DEFAULT_INTERVAL_S),
         ),
         supports_check_mode=True,
     )
-    run_plan(module, lambda: plan(module))
+    run_long_plan(module, lambda tally: plan(module, tally))
 
 
 if __name__ == "__main__":

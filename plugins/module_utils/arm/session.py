@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 USER_AGENT = "ansible-aks.virtual_nodes"
 
 # As many as the module with the most workers has.
-MOST_CONNECTIONS = 16
+MOST_CONNECTIONS = 32
 
 
 class Session:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigurationError, KubernetesError
+from ..parallel import parallel
+from .connection import MOST_CONNECTIONS
 from .errors import kubernetes_errors
 
 FIELD_MANAGER = "aks.virtual_nodes"
@@ -73,15 +75,21 @@ class ObjectClient:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._resources: dict[tuple[str, str], Any] = {}
 
     def read(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Manifest]:
         """Those of the objects that exist; one list request for each kind and namespace, one read where only one is asked for."""
         groups: dict[tuple[str, str, str], list[ObjectKey]] = {}
         for key in keys:
             groups.setdefault((key.api_version, key.kind, key.namespace), []).append(key)
+            self._resource(key)  # before the threads, for which the client's discovery is not made
+
+        def read_group(members: list[ObjectKey]) -> dict[ObjectKey, Manifest]:
+            return self._read_one(members[0]) if len(members) == 1 else self._read_many(members)
+
         found: dict[ObjectKey, Manifest] = {}
-        for members in groups.values():
-            found.update(self._read_one(members[0]) if len(members) == 1 else self._read_many(members))
+        for each in parallel(read_group, list(groups.values()), MOST_CONNECTIONS):
+            found.update(each)
         return found
 
     def _read_one(self, key: ObjectKey) -> dict[ObjectKey, Manifest]:
@@ -186,13 +194,21 @@ class ObjectClient:
         return str(answer)
 
     def _resource(self, key: ObjectKey) -> Any:
+        kind = (key.api_version, key.kind)
+        if kind not in self._resources:
+            self._resources[kind] = self._discover(*kind)
+        return self._resources[kind]
+
+    def _discover(self, api_version: str, kind: str) -> Any:
         from kubernetes.dynamic.exceptions import ResourceNotFoundError, ResourceNotUniqueError
 
+        # Without the prefix, "v1" stands for every group that has a v1, and the client asks for the kinds of each of them.
+        prefix = "apis" if "/" in api_version else "api"
         try:
-            return self._client.resources.get(api_version=key.api_version, kind=key.kind)
+            return self._client.resources.get(prefix=prefix, api_version=api_version, kind=kind)
         except (ResourceNotFoundError, ResourceNotUniqueError):
             raise ConfigurationError(
-                f"The cluster does not know {key.kind} of {key.api_version}: check apiVersion and kind."
+                f"The cluster does not know {kind} of {api_version}: check apiVersion and kind."
             ) from None
 
 

@@ -61,7 +61,8 @@ def plan_trusts(
 ) -> list[Change]:
     """The changes so that each wished-for issuer and subject is trusted, under whatever name it already has.
 
-    :param exclusive: delete the others: first when there is no room otherwise, else last, so that a failure does no harm.
+    :param exclusive: delete the others, but not the one that belongs to AKS: first when there is no room otherwise, else last, so that a
+        failure does no harm.
     :raises ConfigurationError: when the identity would hold more credentials than the service allows.
     """
     wishes = list(dict.fromkeys(wishes))
@@ -74,8 +75,8 @@ def plan_trusts(
         if surely_new := sum(not _may_exist(wish, observed) for wish in missing):
             check_room(parent_id, len(observed) + surely_new)
         return writes
-    check_room(parent_id, len(wishes))
-    kept = set(found.values())
+    kept = {*found.values(), *(each for each in observed if each.belongs_to_aks)}
+    check_room(parent_id, len(kept) + len(missing))
     deletions = [_delete(parent_id, each) for each in observed if each not in kept]
     crowded = len(observed) + len(creations) > CREDENTIALS_PER_IDENTITY
     return [*deletions, *writes] if crowded else [*writes, *deletions]

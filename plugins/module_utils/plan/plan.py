@@ -13,6 +13,7 @@ from typing import Any
 
 from ..change import Action, Change, State, States
 from ..errors import VirtualNodesError
+from ..progress import Tally
 
 # Writes one change and returns the state that the service then reports (None after a deletion). It may look up in the
 # states what an earlier change of its chain produced, such as the principal id of a new identity.
@@ -60,32 +61,39 @@ def predict(plan: Plan) -> Outcome:
     return outcome
 
 
-def execute(plan: Plan) -> Outcome:
-    """Apply the plan. A chain stops at its first failure, the other chains go on, so nothing that succeeded is lost."""
+def execute(plan: Plan, tally: Tally | None = None) -> Outcome:
+    """Apply the plan. A chain stops at its first failure, the other chains go on, so nothing that succeeded is lost.
+
+    :param tally: told of each change.
+    """
     outcome = Outcome(States(plan.observed))
+    tally = tally or Tally()
+    tally.begin("writing", len(plan.changes))
     for chains in (plan.chains, plan.then):
-        _work_through_all([chain for chain in chains if chain], plan, outcome)
+        _work_through_all([chain for chain in chains if chain], plan, outcome, tally)
     return outcome
 
 
-def _work_through_all(chains: Sequence[Sequence[Change]], plan: Plan, outcome: Outcome) -> None:
+def _work_through_all(chains: Sequence[Sequence[Change]], plan: Plan, outcome: Outcome, tally: Tally) -> None:
     if plan.workers == 1 or len(chains) <= 1:
         for chain in chains:
-            _work_through(chain, plan.apply, outcome)
+            _work_through(chain, plan.apply, outcome, tally)
         return
     with ThreadPoolExecutor(max_workers=min(plan.workers, len(chains))) as pool:
-        for finished in [pool.submit(_work_through, chain, plan.apply, outcome) for chain in chains]:
+        for finished in [pool.submit(_work_through, chain, plan.apply, outcome, tally) for chain in chains]:
             finished.result()
 
 
-def _work_through(chain: Sequence[Change], apply: Apply, outcome: Outcome) -> None:
+def _work_through(chain: Sequence[Change], apply: Apply, outcome: Outcome, tally: Tally) -> None:
     for change in chain:
         try:
             state = apply(change, outcome.states)
         except VirtualNodesError as error:
             outcome.failures.append((change, error))
+            tally.add(failed=True)
             return
         _note(outcome, change, state)
+        tally.add()
 
 
 def _note(outcome: Outcome, change: Change, state: State | None) -> None:

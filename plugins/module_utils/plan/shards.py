@@ -104,7 +104,7 @@ class _Placement(Generic[A]):
 
     def _open(self, number: int) -> None:
         # An identity may have credentials before it is one of the shards.
-        self._loads[number] = 0 if self._exclusive else len(self._observed.get(number, ()))
+        self._loads[number] = sum(each.belongs_to_aks or not self._exclusive for each in self._observed.get(number, ()))
         self.placed[number] = []
 
     def _fits(self, who: A, number: int) -> bool:

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from ..arm.resource_id import key
 from ..change import UNKNOWN, Change, State, States
 from ..errors import ConfigurationError
 from ..resources import role_assignment, user_assigned_identity
@@ -22,9 +24,11 @@ from ..resources.federated_credential import (
     service_account_subject,
     validate_issuer,
 )
+from ..resources.identity_binding import is_binding
 from ..resources.role_assignment import AssignmentIndex, RoleAssignment, RoleGrant
 from ..resources.user_assigned_identity import IdentitySpec
 from .federated_credentials import credential_name, plan_removal, plan_trusts
+from .identity_bindings import ClusterBindings, check_room_for_binding, plan_bindings, plan_release
 from .shards import holders, place, shard_name, split_name
 
 
@@ -38,10 +42,18 @@ class ServiceAccount:
         return service_account_subject(self.namespace, self.name)
 
 
+class Federation(StrEnum):
+    """CREDENTIAL: a federated credential for each ServiceAccount and issuer. BINDING: an AKS identity binding for each cluster."""
+
+    CREDENTIAL = "credential"
+    BINDING = "binding"
+
+
 @dataclass(frozen=True)
 class WorkloadIdentity:
     """One wished-for identity with all that hangs on it.
 
+    :ivar federation: how pods of the clusters come to act as the identity.
     :ivar shard: an entry whose service accounts are still to be spread over several identities, see C(spread).
     :ivar shard_of: name of the entry, when this is one of its shards.
     """
@@ -49,6 +61,7 @@ class WorkloadIdentity:
     identity: IdentitySpec
     service_accounts: tuple[ServiceAccount, ...] = ()
     role_grants: tuple[RoleGrant, ...] = ()
+    federation: Federation = Federation.CREDENTIAL
     shard: bool = False
     shard_of: str = ""
 
@@ -61,6 +74,7 @@ class Observed:
     :ivar credentials: by lower-case name of the identity.
     :ivar role_assignments: of every scope that a wish names.
     :ivar role_definition_ids: role, as the user wrote it, and scope -> id.
+    :ivar clusters: those that identities with Federation.BINDING are for.
     """
 
     default_location: str = ""
@@ -68,6 +82,7 @@ class Observed:
     credentials: Mapping[str, Sequence[FederatedCredential]] = field(default_factory=dict)
     role_assignments: Sequence[RoleAssignment] = ()
     role_definition_ids: Mapping[RoleGrant, str] = field(default_factory=dict)
+    clusters: Sequence[ClusterBindings] = ()
 
     @cached_property
     def assigned(self) -> AssignmentIndex:
@@ -75,6 +90,7 @@ class Observed:
 
     def states(self, identity_ids: Mapping[str, str]) -> States:
         states = States({state["id"]: state for state in self.identities.values()})
+        states.update({each["id"]: each for cluster in self.clusters for each in cluster.bindings})
         for name, credentials in self.credentials.items():
             states.update(
                 {each.state(identity_ids[name])["id"]: each.state(identity_ids[name]) for each in credentials}
@@ -98,6 +114,8 @@ class Wishes:
     exclusive: bool = False
 
     def credentials(self, wish: WorkloadIdentity) -> list[FederatedCredential]:
+        if wish.federation is Federation.BINDING:
+            return []
         return [each for account in wish.service_accounts for each in _credentials(account, self.issuers)]
 
 
@@ -111,9 +129,15 @@ def _credentials(account: ServiceAccount, issuers: Iterable[str]) -> list[Federa
 
 
 def validate(
-    wishes: Sequence[WorkloadIdentity], issuers: Sequence[str], *, present: bool, predicting: bool = False
+    wishes: Sequence[WorkloadIdentity],
+    issuers: Sequence[str],
+    clusters: Collection[Any] = (),
+    *,
+    present: bool,
+    predicting: bool = False,
 ) -> None:
     """
+    :param clusters: those that identities with Federation.BINDING are for.
     :param present: whether the wishes are to be made; to take them away needs no issuer.
     :param predicting: accept an issuer that is not known yet (check mode).
     :raises ConfigurationError: for the first thing that cannot be; nothing has been asked of Azure yet.
@@ -128,7 +152,12 @@ def validate(
     for issuer in issuers:
         if not (predicting and issuer == UNKNOWN):
             validate_issuer(issuer)
-    if present and owners and not issuers:
+    _validate_federation(wishes, clusters)
+    if (
+        present
+        and not issuers
+        and any(each.federation is Federation.CREDENTIAL for each in wishes if each.service_accounts)
+    ):
         raise ConfigurationError(
             "issuers is empty, but service accounts are listed; give the OIDC issuer URL of each cluster."
         )
@@ -137,6 +166,21 @@ def validate(
             f"issuers has {len(set(issuers))} entries; a service account needs a credential for each of them, and an identity "
             f"holds {CREDENTIALS_PER_IDENTITY}."
         )
+
+
+def _validate_federation(wishes: Sequence[WorkloadIdentity], clusters: Collection[Any]) -> None:
+    for wish in wishes:
+        if wish.federation is not Federation.BINDING:
+            continue
+        if wish.shard:
+            raise ConfigurationError(
+                f"identities: '{wish.identity.name}' has federation: binding and shard: true. An identity binding serves any number of "
+                "service accounts; leave shard out."
+            )
+        if not clusters:
+            raise ConfigurationError(
+                f"clusters is empty, but '{wish.identity.name}' has federation: binding; name each cluster that it is to be bound to."
+            )
 
 
 def _validate_names(wishes: Sequence[WorkloadIdentity]) -> None:
@@ -167,11 +211,11 @@ def _claim(owners: dict[ServiceAccount, str], account: ServiceAccount, owner: st
         )
 
 
-def concerned(wishes: Sequence[WorkloadIdentity], names: Iterable[str]) -> list[str]:
-    """Of the names of identities those that the wishes name, or that are like the names of their shards."""
+def concerned(wishes: Sequence[WorkloadIdentity]) -> Callable[[str], bool]:
+    """Whether an identity of that name is one that the wishes name, or is named like one of their shards."""
     plain = {wish.identity.name.lower() for wish in wishes if not wish.shard}
     sharded = {wish.identity.name.lower() for wish in wishes if wish.shard}
-    return [name for name in names if name.lower() in plain or split_name(name.lower())[0] in sharded]
+    return lambda name: name.lower() in plain or split_name(name.lower())[0] in sharded
 
 
 def spread(
@@ -236,7 +280,8 @@ def report(wishes: Wishes, states: States) -> list[dict[str, Any]]:
         parent_id, separator, _name = resource_id.partition("/federatedidentitycredentials/")
         if separator:
             credentials[parent_id].append(state)
-    return [_reported(wishes, wish, states, credentials) for wish in wishes.identities]
+    bindings = [state for resource_id, state in states.items() if is_binding(resource_id)]
+    return [_reported(wishes, wish, states, credentials, bindings) for wish in wishes.identities]
 
 
 def _present_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed) -> list[Change]:
@@ -247,7 +292,17 @@ def _present_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed) -
     credentials = plan_trusts(
         parent_id, observed.credentials.get(name, ()), wishes.credentials(wish), exclusive=wishes.exclusive
     )
-    return [*([own] if own else []), *credentials, *_grants(parent_id, wish, found, observed)]
+    bindings = _bindings(parent_id, wish, found, observed)
+    return [*([own] if own else []), *bindings, *credentials, *_grants(parent_id, wish, found, observed)]
+
+
+def _bindings(parent_id: str, wish: WorkloadIdentity, found: State | None, observed: Observed) -> list[Change]:
+    if wish.federation is not Federation.BINDING:
+        return []
+    changes = plan_bindings(parent_id, str(found["client_id"]) if found else UNKNOWN, observed.clusters)
+    if changes:
+        check_room_for_binding(parent_id, observed.credentials.get(wish.identity.name.lower(), ()))
+    return changes
 
 
 def _grants(parent_id: str, wish: WorkloadIdentity, found: State | None, observed: Observed) -> list[Change]:
@@ -267,6 +322,8 @@ def _absent_chain(wishes: Wishes, wish: WorkloadIdentity, observed: Observed, de
     if found is None:
         return []
     changes = _revocations(wish, found, observed)
+    if wish.federation is Federation.BINDING:
+        changes += plan_release(wishes.identity_ids[name], observed.clusters)
     if delete_identities:  # takes its credentials with it
         return [*changes, Change.delete(wishes.identity_ids[name], found)]
     return [
@@ -286,15 +343,21 @@ def _revocations(wish: WorkloadIdentity, found: State, observed: Observed) -> li
 
 
 def _reported(
-    wishes: Wishes, wish: WorkloadIdentity, states: States, credentials: Mapping[str, Sequence[State]]
+    wishes: Wishes,
+    wish: WorkloadIdentity,
+    states: States,
+    credentials: Mapping[str, Sequence[State]],
+    bindings: Sequence[State],
 ) -> dict[str, Any]:
     parent_id = wishes.identity_ids[wish.identity.name.lower()]
     trusts = {(each.issuer, each.subject) for each in wishes.credentials(wish)}
     identity = states.get(parent_id) or {"id": parent_id, "name": wish.identity.name}
     return {
         **identity,
+        "federation": str(wish.federation),
         "service_accounts": [{"namespace": each.namespace, "name": each.name} for each in wish.service_accounts],
         "federated_credentials": [
             each for each in credentials.get(parent_id.lower(), ()) if (each["issuer"], each["subject"]) in trusts
         ],
+        "identity_bindings": [each for each in bindings if key(each["identity_id"]) == key(parent_id)],
     }

@@ -24,6 +24,9 @@ DEFAULT_AUDIENCE = "api://AzureADTokenExchange"
 # The service's limit per identity (Microsoft Learn, considerations for federated credentials on managed identities).
 CREDENTIALS_PER_IDENTITY = 20
 
+# The credential by which AKS lets identity bindings use an identity (Microsoft Learn, identity bindings). AKS makes it and keeps it.
+AKS_BINDING_CREDENTIAL = "aks-identity-binding"
+
 CONFLICT_CODES = frozenset({"ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"})
 
 # How long another writer of the same identity is waited for, in seconds.
@@ -49,6 +52,11 @@ class FederatedCredential:
     def trust(self) -> tuple[str, str]:
         """Whom it trusts; the service allows it once in an identity."""
         return self.issuer, self.subject
+
+    @property
+    def belongs_to_aks(self) -> bool:
+        """Whether it is the one that identity bindings live by, which nobody else may delete."""
+        return self.name.lower() == AKS_BINDING_CREDENTIAL
 
     def state(self, parent_id: str) -> State:
         return {

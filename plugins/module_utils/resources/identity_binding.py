@@ -58,7 +58,7 @@ def client_id_of(session: Session, identity_id: str) -> str | None:
         # Not by the identity SDK, whose client knows one subscription.
         return str(session.get(identity_id, api_version=IDENTITY_API_VERSION)["properties"]["clientId"])
     except AzureError as error:
-        if error.code in _MISSING_CODES:
+        if is_missing(error):
             return None
         raise
 
@@ -79,18 +79,21 @@ def read(session: Session, resource_group: str, cluster: str, name: str) -> Stat
         with azure_errors(f"Reading identity binding '{name}' of cluster '{cluster}'"):
             return _state(session.clusters.identity_bindings.get(resource_group, cluster, name))
     except AzureError as error:
-        if error.code in _MISSING_CODES:
+        if is_missing(error):
             return None
         raise
 
 
-def diff(cluster: State, observed: Iterable[State], name: str, identity_id: str) -> Change | None:
+def diff(
+    cluster: State, observed: Iterable[State], name: str, identity_id: str, client_id: str = UNKNOWN
+) -> Change | None:
     """The change that binds the identity to the cluster under that name; pure.
 
     :param observed: all bindings of the cluster.
+    :param client_id: of the identity, as far as it is known.
     :raises ConfigurationError: for what the service cannot do.
     """
-    standing = [each for each in observed if each["provisioning_state"] != _DELETING]
+    standing = [each for each in observed if not is_being_deleted(each)]
     found = next((each for each in standing if each["name"].lower() == name.lower()), None)
     if found and key(found["identity_id"]) != key(identity_id):
         raise ConfigurationError(
@@ -105,10 +108,28 @@ def diff(cluster: State, observed: Iterable[State], name: str, identity_id: str)
                 f"takes one binding for an identity and a cluster. Set name: {other['name']}; any number of ServiceAccounts can share it."
             )
     if found is None:
-        return Change.create(binding_id(cluster["id"], name), _predicted(cluster, name, identity_id))
+        return Change.create(binding_id(cluster["id"], name), _predicted(cluster, name, identity_id, client_id))
     if found["provisioning_state"] in _ENDED_BADLY:
         return Change.update(found["id"], found, {**found, "provisioning_state": "Succeeded"})
     return None
+
+
+def is_missing(error: AzureError) -> bool:
+    """Whether there is no such binding, cluster or resource group."""
+    return error.code in _MISSING_CODES
+
+
+def is_being_deleted(binding: State) -> bool:
+    return bool(binding["provisioning_state"] == _DELETING)
+
+
+def is_settled(binding: State) -> bool:
+    """Whether no operation is going on."""
+    return binding["provisioning_state"] in ("Succeeded", *_ENDED_BADLY)
+
+
+def is_binding(resource_id: str) -> bool:
+    return "/identitybindings/" in resource_id.lower()
 
 
 def refuse_without_workload_identity(cluster: State) -> None:
@@ -122,24 +143,26 @@ def refuse_without_workload_identity(cluster: State) -> None:
         )
 
 
-def write(session: Session, cluster: State, change: Change, deadline: Deadline, *, wait: bool) -> State | None:
+def write(session: Session, change: Change, deadline: Deadline, *, wait: bool) -> State | None:
     """Carry out a change that C(diff) planned, or a deletion. A busy cluster or binding is waited for.
 
     :param wait: until the service is done, not only until it accepted.
     :raises NotReady: when the deadline passes first.
     """
-    group, name = cluster["resource_group"], change.resource_id.rsplit("/", 1)[-1]
+    cluster, name = ResourceId.parse(change.resource_id), change.resource_id.rsplit("/", 1)[-1]
     operations = session.clusters.identity_bindings
     options: dict[str, Any] = {"polling_interval": POLL_S} if wait else {"polling": False}
 
     def start() -> Any:
-        with azure_errors(f"Writing identity binding '{name}' of cluster '{cluster['name']}' ({change.action})"):
+        with azure_errors(f"Writing identity binding '{name}' of cluster '{cluster.name}' ({change.action})"):
             if change.action is Action.DELETE or change.after is None:
-                return operations.begin_delete(group, cluster["name"], name, **options)
-            return operations.begin_create_or_update(group, cluster["name"], name, _body(change.after), **options)
+                return operations.begin_delete(cluster.resource_group, cluster.name, name, **options)
+            return operations.begin_create_or_update(
+                cluster.resource_group, cluster.name, name, _body(change.after), **options
+            )
 
     poller = retry(start, when=_is_busy, deadline=deadline)
-    with azure_errors(f"Identity binding '{name}' of cluster '{cluster['name']}' ({change.action})"):
+    with azure_errors(f"Identity binding '{name}' of cluster '{cluster.name}' ({change.action})"):
         poller.wait(deadline.remaining)
         if not poller.done():
             raise NotReady(
@@ -159,7 +182,7 @@ def wait_until_settled(
     """
     while True:
         found = read(session, resource_group, cluster, name)
-        if found is None or found["provisioning_state"] in ("Succeeded", *_ENDED_BADLY):
+        if found is None or is_settled(found):
             return found
         if deadline.over:
             raise NotReady(
@@ -173,12 +196,12 @@ def _is_busy(error: AzureError) -> bool:
     return error.status == 409 and error.code in _BUSY_CODES
 
 
-def _predicted(cluster: State, name: str, identity_id: str) -> State:
+def _predicted(cluster: State, name: str, identity_id: str, client_id: str) -> State:
     return {
         "id": binding_id(cluster["id"], name),
         "name": name,
         "identity_id": identity_id,
-        "client_id": UNKNOWN,
+        "client_id": client_id,
         "oidc_issuer_url": UNKNOWN,
         "provisioning_state": "Succeeded",
     }

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +70,11 @@ def read(session: Session, resource_group: str, name: str) -> State | None:
         raise
 
 
-def list_in_group(session: Session, resource_group: str) -> list[State]:
-    """All identities of a resource group, page by page."""
+def each_in_group(session: Session, resource_group: str) -> Iterator[State]:
+    """All identities of a resource group; each page is asked for when the one before is used up."""
     with azure_errors(f"Listing the identities in '{resource_group}'"):
-        return [
-            _state(each) for each in session.identities.user_assigned_identities.list_by_resource_group(resource_group)
-        ]
+        for each in session.identities.user_assigned_identities.list_by_resource_group(resource_group):
+            yield _state(each)
 
 
 def list_in_subscription(session: Session) -> list[State]:

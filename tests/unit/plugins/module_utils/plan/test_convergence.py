@@ -37,6 +37,9 @@ from hypothesis import strategies as st
 GROUP = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 ISSUERS = ("https://issuer.example/tenant/one/", "https://issuer.example/tenant/two/")
 MOST = 20
+AKS = FederatedCredential(
+    "aks-identity-binding", "https://issuer.example/binding", "aks", ("api://AKSIdentityBinding",)
+)
 
 
 def account(number: int) -> ServiceAccount:
@@ -121,7 +124,7 @@ class Wanted:
 
     def plan(self, cloud: Cloud, *, present: bool = True, delete_identities: bool = False) -> Plan:
         credentials = {
-            name: list(cloud.identities[name].values()) for name in concerned(self.entries, cloud.identities)
+            name: list(cloud.identities[name].values()) for name in filter(concerned(self.entries), cloud.identities)
         }
         shards = spread(self.entries, self.issuers, credentials, present=present, exclusive=self.exclusive)
         ids = {each.identity.name.lower(): f"{GROUP}/{each.identity.name}" for each in shards}
@@ -191,6 +194,8 @@ def credentials_of_an_identity(draw) -> dict[str, FederatedCredential]:
         name = draw(st.sampled_from([generated, f"by-hand-{index}"]))
         if name.lower() not in found:
             found[name.lower()] = FederatedCredential(name, issuer, account(number).subject)
+    if draw(st.booleans()):
+        found[AKS.name] = AKS
     for index in range(draw(st.sampled_from([0, 1, MOST - len(found)]))):
         found[f"other-{index}"] = FederatedCredential(f"other-{index}", ISSUERS[0], f"repo:example/{index}")
     return found
@@ -227,7 +232,8 @@ def plan_or_reject(wanted: Wanted, cloud: Cloud) -> Plan:
         return wanted.plan(cloud)
     except ConfigurationError:
         mine = needed(wanted, wanted.entries[0])
-        assert len(mine if wanted.exclusive else mine | trusts(cloud, PLAIN)) > MOST
+        there = trusts(cloud, PLAIN)
+        assert len(mine | (there & {AKS.trust} if wanted.exclusive else there)) > MOST
         assume(False)
         raise
 
@@ -295,15 +301,17 @@ def test_without_exclusive_every_credential_that_serves_somebody_stays_as_it_is(
 
 
 @given(wanted=wants(exclusive=st.just(True)), cloud=clouds())
-def test_with_exclusive_the_listed_identities_trust_nobody_else(wanted, cloud):
+def test_with_exclusive_the_listed_identities_trust_nobody_else_but_aks(wanted, cloud):
     plan_or_reject(wanted, cloud)
+    kept = {name for name in cloud.identities if AKS.trust in trusts(cloud, name)}
 
     home = carry_out(wanted, cloud)
 
     for identity in wanted.plan(cloud).report(States())["identities"]:
         name = identity["id"].rpartition("/")[2]
         mine = [each for each, where in home.items() if where == name]
-        assert trusts(cloud, name) == {(issuer, each.subject) for each in mine for issuer in wanted.issuers}
+        wished = {(issuer, each.subject) for each in mine for issuer in wanted.issuers}
+        assert trusts(cloud, name) == wished | ({AKS.trust} if name in kept else set())
 
 
 @given(wanted=wants(), cloud=clouds())
