@@ -123,6 +123,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: ARM id of the zone, also when it is absent.
+  returned: success
+  type: str
+  sample: /subscriptions/0000/resourceGroups/rg-shop/providers/Microsoft.Network/privateDnsZones/shop.internal
 private_dns_zone:
   description: The zone after the change, in check mode as it would be; empty when it is absent.
   returned: success
@@ -167,7 +172,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.arm.options import azure_argument_spec
+from ..module_utils.arm.session import Session
 from ..module_utils.change import Change, State, States
+from ..module_utils.errors import AzureError
 from ..module_utils.plan.dns_ownership import foreign
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import private_dns_zone
@@ -190,7 +197,7 @@ def plan(module: AnsibleModule) -> Plan:
     session, deadline = open_session(module), Deadline(params["wait_timeout"])
     group, present = params["resource_group"], params["state"] == "present"
     zone_id = private_dns_zone.zone_id(session, group, spec.name)
-    zone = private_dns_zone.read(session, group, spec.name)
+    zone = _read(session, group, spec.name, present=present)
     observed = private_dns_zone.list_links(session, group, spec.name) if zone else []
     if present:
         change = private_dns_zone.diff(zone_id, spec, zone)
@@ -210,13 +217,22 @@ def plan(module: AnsibleModule) -> Plan:
         chains=of_zone if present else of_links,
         then=of_links if present else of_zone,
         apply=apply,
-        report=lambda states: {"private_dns_zone": _report(zone_id, states)},
+        report=lambda states: {"id": zone_id, "private_dns_zone": _report(zone_id, states)},
         workers=WORKERS,
     )
 
 
+def _read(session: Session, group: str, name: str, *, present: bool) -> State | None:
+    try:
+        return private_dns_zone.read(session, group, name)
+    except AzureError as error:
+        if present or error.code != "ResourceGroupNotFound":
+            raise
+        return None  # gone with its group
+
+
 def _deletions(
-    session: Any, params: dict[str, Any], zone: State, links: list[State], spec: ZoneSpec
+    session: Session, params: dict[str, Any], zone: State, links: list[State], spec: ZoneSpec
 ) -> tuple[list[Change], Change | None]:
     owner_id = params["owner_id"] or ""
     records = private_dns_zone.list_records(session, params["resource_group"], spec.name)
