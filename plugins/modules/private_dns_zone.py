@@ -186,40 +186,63 @@ from ..module_utils.waiting import Deadline
 WORKERS = 4
 
 
-def plan(module: AnsibleModule) -> Plan:
-    params = module.params
-    links = tuple(
-        LinkSpec(each["name"], each["virtual_network"], each["registration_enabled"])
-        for each in params["virtual_network_links"]
-    )
-    spec = ZoneSpec(params["name"], params["tags"], params["append_tags"], links)
-    spec.validate()
-    session, deadline = open_session(module), Deadline(params["wait_timeout"])
-    group, present = params["resource_group"], params["state"] == "present"
-    zone_id = private_dns_zone.zone_id(session, group, spec.name)
-    zone = _read(session, group, spec.name, present=present)
-    observed = private_dns_zone.list_links(session, group, spec.name) if zone else []
-    if present:
-        change = private_dns_zone.diff(zone_id, spec, zone)
-        changes = private_dns_zone.diff_links(zone["id"] if zone else zone_id, spec, observed)
-    elif zone:
-        changes, change = _deletions(session, params, zone, observed, spec)
-    else:
-        changes, change = [], None
-    of_zone, of_links = [[change]] if change else [], [[each] for each in changes]
+class Task:
+    """One call of the module: plan and wait share the session and the time."""
 
-    def apply(change: Change, _states: States) -> State | None:
-        return private_dns_zone.write(session, change, deadline)
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self._params = module.params
+        self._deadline = Deadline(module.params["wait_timeout"])
+        self._session: Session | None = None
+        self._moving: list[str] = []
 
-    return Plan(
-        observed=States({each["id"]: each for each in ([zone] if zone else []) + observed}),
-        # A link cannot be before its zone, and a zone not go before its links.
-        chains=of_zone if present else of_links,
-        then=of_links if present else of_zone,
-        apply=apply,
-        report=lambda states: {"id": zone_id, "private_dns_zone": _report(zone_id, states)},
-        workers=WORKERS,
-    )
+    @property
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = open_session(self._module)
+        return self._session
+
+    def plan(self) -> Plan:
+        params, session = self._params, self.session
+        links = tuple(
+            LinkSpec(each["name"], each["virtual_network"], each["registration_enabled"])
+            for each in params["virtual_network_links"]
+        )
+        spec = ZoneSpec(params["name"], params["tags"], params["append_tags"], links)
+        spec.validate()
+        group, present = params["resource_group"], params["state"] == "present"
+        zone_id = private_dns_zone.zone_id(session, group, spec.name)
+        zone = _read(session, group, spec.name, present=present)
+        observed = private_dns_zone.list_links(session, group, spec.name) if zone else []
+        if present:
+            self._moving = [each["name"] for each in observed if not private_dns_zone.is_settled(each)]
+            change = private_dns_zone.diff(zone_id, spec, zone)
+            changes = private_dns_zone.diff_links(zone["id"] if zone else zone_id, spec, observed)
+        elif zone:
+            changes, change = _deletions(session, params, zone, observed, spec)
+        else:
+            changes, change = [], None
+        of_zone, of_links = [[change]] if change else [], [[each] for each in changes]
+        return Plan(
+            observed=States({each["id"]: each for each in ([zone] if zone else []) + observed}),
+            # A link cannot be before its zone, and a zone not go before its links.
+            chains=of_zone if present else of_links,
+            then=of_links if present else of_zone,
+            apply=self._apply,
+            report=lambda states: {"id": zone_id, "private_dns_zone": _report(zone_id, states)},
+            workers=WORKERS,
+        )
+
+    def _apply(self, change: Change, _states: States) -> State | None:
+        return private_dns_zone.write(self.session, change, self._deadline)
+
+    def wait(self) -> None:
+        """For links that an earlier run, or somebody else, began."""
+        listed = {each["name"].lower() for each in self._params["virtual_network_links"]}
+        names = [name for name in self._moving if name.lower() in listed]
+        if names:
+            group, zone = self._params["resource_group"], self._params["name"]
+            private_dns_zone.wait_until_linked(self.session, group, zone, names, self._deadline)
 
 
 def _read(session: Session, group: str, name: str, *, present: bool) -> State | None:
@@ -275,7 +298,8 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    run_plan(module, lambda: plan(module))
+    task = Task(module)
+    run_plan(module, task.plan, task.wait)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 - name: The names in it, and who wrote them
   ansible.builtin.debug:
-    msg: "{{ item.fqdn }} {{ item.type }} {{ item.values | join(' ') }} ({{ item.owner | default('nobody', true) }})"
+    msg: "{{ item.fqdn }} {{ item.type }} {{ item.records | join(' ') }} ({{ item.owner | default('nobody', true) }})"
   loop: "{{ found.zones | map(attribute='record_sets') | flatten }}"
   loop_control:
     label: "{{ item.fqdn }}"
@@ -119,7 +119,7 @@ zones:
           type: int
           returned: always
           sample: 300
-        values:
+        records:
           description: The values, in the form of a zone file.
           type: list
           elements: str
@@ -169,7 +169,7 @@ def _with_content(session: Session, zone: State, records: bool) -> dict[str, Any
                 "type": each.kind,
                 "fqdn": each.fqdn,
                 "ttl": each.ttl,
-                "values": list(each.values),
+                "records": list(each.values),
                 "owner": owner.id if (owner := owners.of(each.name, each.kind)) else "",
             }
             for each in found

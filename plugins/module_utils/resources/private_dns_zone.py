@@ -37,7 +37,7 @@ _NETWORK_TYPE = "/providers/Microsoft.Network/virtualNetworks/"
 _LABEL = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?")
 _LINK_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,78}[a-zA-Z0-9_])?")
 _MISSING_CODES = frozenset({"ResourceNotFound", "ParentResourceNotFound", "NotFound", "ResourceGroupNotFound"})
-_BUSY_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed", "Conflict"})
+_BUSY_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed"})
 _ENDED_BADLY = frozenset({"Failed", "Canceled"})
 # How many names of a refusal's cause are given.
 _SHOWN = 5
@@ -263,6 +263,11 @@ def _refuse(zone: State, what: str, names: Sequence[str]) -> None:
     )
 
 
+def is_settled(link: State) -> bool:
+    """Whether no operation on the link is going on."""
+    return link["provisioning_state"] in ("Succeeded", *_ENDED_BADLY)
+
+
 def is_created_here(observed: State) -> bool:
     name, value = CREATED_TAG
     return bool(observed["tags"].get(name) == value)
@@ -296,6 +301,30 @@ def write(session: Session, change: Change, deadline: Deadline) -> State | None:
     return _link(result) if linked else _zone(result)
 
 
+def wait_until_linked(
+    session: Session, resource_group: str, zone: str, names: Iterable[str], deadline: Deadline
+) -> None:
+    """Wait for links that somebody else, or an earlier run, began; for none that this run made, which are done.
+
+    :raises NotReady: when the deadline passes first.
+    """
+    wanted = {name.lower() for name in names}
+    while True:
+        moving = {
+            link["name"]: link["provisioning_state"]
+            for link in list_links(session, resource_group, zone)
+            if link["name"].lower() in wanted and not is_settled(link)
+        }
+        if not moving:
+            return
+        if deadline.over:
+            states = ", ".join(f"'{name}' is {state}" for name, state in moving.items())
+            raise NotReady(
+                f"Links of private DNS zone '{zone}' are not made after {deadline.elapsed:.0f} s: {states}; raise wait_timeout or try later."
+            )
+        deadline.pause(POLL_S)
+
+
 def _begin_zone(session: Session, target: ResourceId, change: Change) -> Any:
     from azure.mgmt.privatedns.models import PrivateZone
 
@@ -324,8 +353,7 @@ def _begin_link(session: Session, target: ResourceId, name: str, change: Change)
 
 
 def _is_busy(error: AzureError) -> bool:
-    # A conflict in the wish itself has a message of its own.
-    return error.status == 409 and error.code in _BUSY_CODES and "exists already" not in error.message
+    return error.status == 409 and error.code in _BUSY_CODES
 
 
 def _predicted(resource_id: str, spec: ZoneSpec) -> State:
