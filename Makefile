@@ -16,6 +16,9 @@ JOBS ?=
 
 export PYTHON
 
+# The tests start hundreds of Python processes; without bytecode, each would compile the SDKs anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 bin := .venv/bin
 # Our own programs below tests/, as modules: lab, demo, tooling.
 run := PYTHONPATH=tests $(bin)/python -m
@@ -98,8 +101,12 @@ test-molecule: collection ## The molecule scenario, with its idempotence step
 	@$(run) tooling.molecule test
 
 .PHONY: bench
-bench: collection venv-az ## Measure the bulk path beside what people do today; writes build/bench.json (10 minutes)
+bench: collection venv-az ## Measure the bulk path beside what people do today; writes build/bench.json (12 minutes)
 	@AZ=build/venv-az/bin/az $(run) benchmarks
+
+.PHONY: bench-publish
+bench-publish: venv ## Put the figures of the last `make bench` into docs/performance.md
+	@$(run) benchmarks.publish
 
 .PHONY: lint
 lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-lint with its production profile
@@ -123,6 +130,7 @@ lint-ansible: collection
 docs: collection ## Check the documentation of modules and roles, and the changelog
 	@$(ansible) ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false $(bin)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
 	@$(bin)/antsibull-changelog lint
+	@$(run) benchmarks.publish --check
 
 .PHONY: build
 build: venv ## Build the artifact into build/artifact and check it as Galaxy would

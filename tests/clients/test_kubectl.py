@@ -135,3 +135,12 @@ def test_deleting_the_namespace_deletes_all_in_it(kubectl: Kubectl) -> None:
     kubectl.run("delete", "namespace", NAMESPACE, "--wait", "--timeout", "60s")
     assert "NotFound" in kubectl.refusal("get", "namespace", NAMESPACE)
     assert kubectl.get("pods", "--namespace", NAMESPACE)["items"] == []
+
+
+def test_nodes_stay_when_the_virtual_nodes_are_scaled_down(kubectl: Kubectl) -> None:
+    kubectl.run("scale", "statefulset", "virtualnode", "--namespace", "vn2", "--replicas", "1")
+    kubectl.run("wait", "pod/virtualnode-1", "--namespace", "vn2", "--for", "delete", "--timeout", "20s")
+    table = kubectl.run("get", "nodes", "--selector", "virtualization=virtualnode2").splitlines()
+    assert [line.split()[:2] for line in table[1:]] == [["virtualnode-0", "Ready"], ["virtualnode-1", "Ready"]]
+    kubectl.run("scale", "statefulset", "virtualnode", "--namespace", "vn2", "--replicas", "2")
+    kubectl.run("rollout", "status", "statefulset/virtualnode", "--namespace", "vn2", "--timeout", "20s")

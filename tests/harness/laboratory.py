@@ -92,6 +92,22 @@ class Lab:
         """Sign tokens with a new key; the one before it is still published."""
         self._control("POST", "/kubernetes/rotate-signing-keys")
 
+    def figures(self) -> dict[str, Any]:
+        """The cluster in numbers: pods, ready ones, listeners of kube-proxies, watches."""
+        return self._control("GET", "/kubernetes/figures")
+
+    def change_pods(self, **settings: Any) -> None:
+        """Let pods start otherwise from now on: C(start_seconds), C(failure_rate) and so on."""
+        self._control("POST", "/kubernetes/pods", settings)
+
+    def compact(self, *, running_watches: str = "keep", new_watches: str = "event") -> None:
+        """Let the API server forget what has happened so far."""
+        self._control("POST", "/kubernetes/compact", {"running_watches": running_watches, "new_watches": new_watches})
+
+    def restart_api_server(self, seconds: float) -> None:
+        """Cut its connections, and refuse new ones for so long; returns at once."""
+        self._control("POST", "/kubernetes/restart", {"seconds": seconds})
+
     def _command(self, command: str, *arguments: str) -> None:
         environment = clean_environment() | {"PYTHONPATH": str(REPOSITORY / "tests")}
         argv = [sys.executable, "-m", "lab", command, "--directory", str(self.directory), *arguments]

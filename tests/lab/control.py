@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, aks.virtual_nodes contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's own interface: its state, its request log, faults, and the API server's clock and keys."""
+"""The lab's own interface: its state, its request log, faults, and what happens in the cluster."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ from aiohttp import web
 
 from lab.cloud import Cloud
 from lab.faults import Faults
+from lab.kubernetes.control import KubernetesControl
 from lab.kubernetes.store import Store
 from lab.kubernetes.tokens import TokenIssuer
 from lab.requests_seen import RequestLog
 
 
 class Control:
-    def __init__(self, cloud: Cloud, store: Store, log: RequestLog, faults: Faults, tokens: TokenIssuer) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        store: Store,
+        log: RequestLog,
+        faults: Faults,
+        tokens: TokenIssuer,
+        kubernetes: KubernetesControl,
+    ) -> None:
+        self._kubernetes = kubernetes
         self._cloud = cloud
         self._store = store
         self._log = log
@@ -34,6 +44,7 @@ class Control:
         router.add_delete("/faults", self._forget_faults)
         router.add_post("/kubernetes/rotate-signing-keys", self._rotate)
         router.add_post("/kubernetes/clock", self._set_clock)
+        self._kubernetes.add_routes(router)
         return application
 
     async def _state(self, _request: web.Request) -> web.Response:

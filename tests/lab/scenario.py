@@ -33,7 +33,15 @@ class Scenario:
     :ivar latency_seconds: what every request to any of the services takes on top.
     :ivar throttling: whether ARM has its token buckets.
     :ivar page_size: how many items a list of ARM's holds on each page.
-    :ivar pod_start_seconds: how long a virtual node takes to start a pod.
+    :ivar ordinary_nodes: how many virtual machines there are; they carry the infrastructure pods of the virtual nodes.
+    :ivar virtual_node_start_seconds: from an infrastructure pod to its Node.
+    :ivar pod_start_seconds: how long a virtual node takes to start a pod; the median.
+    :ivar pod_start_spread: how much that varies, as C(PodStarts.start_spread) tells.
+    :ivar pod_failure_rate: the share of pods that fail, from 0 to 1.
+    :ivar pod_failures: how, some of C(image), C(quota) and C(crash).
+    :ivar pod_seed: of the sequence that starts and failures are drawn from.
+    :ivar listener_cost: whether requests wait for what kube-proxies cost the API server, by the model of C(ListenerCost).
+    :ivar bookmark_seconds: after so much silence a watch that wants bookmarks gets one.
     """
 
     tenant_id: str = field(default_factory=_guid)
@@ -64,7 +72,15 @@ class Scenario:
     throttling: bool = True
     page_size: int = 20
     virtual_nodes: int = 2
+    ordinary_nodes: int = 1
+    virtual_node_start_seconds: float = 0.2
     pod_start_seconds: float = 1.0
+    pod_start_spread: float = 0.0
+    pod_failure_rate: float = 0.0
+    pod_failures: tuple[str, ...] = ("image", "quota")
+    pod_seed: int = 0
+    listener_cost: bool = False
+    bookmark_seconds: float = 60.0
 
     @property
     def group_id(self) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import secrets
 import signal
-import socket
 import ssl
 import sys
 import uuid
@@ -40,12 +40,16 @@ from lab.key_vault import KeyVault
 from lab.kubeconfig import kubeconfig
 from lab.kubernetes import app as api_server
 from lab.kubernetes.cluster import API_SERVICE, DNS_SERVICE, ClusterSettings
+from lab.kubernetes.control import KubernetesControl
 from lab.kubernetes.controllers import Controllers
+from lab.kubernetes.listeners import ListenerCost
 from lab.kubernetes.namespaces import ROOT_CA
 from lab.kubernetes.pod_network import NETWORK_RESOLVER
-from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, NODE, SERVICE_ACCOUNT
+from lab.kubernetes.pod_starts import PodStarts
+from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, NODE, SERVICE_ACCOUNT, STATEFUL_SET
 from lab.kubernetes.store import Store
 from lab.kubernetes.tokens import TokenIssuer
+from lab.listener import Listener, listening_socket
 from lab.merge_patch import merge
 from lab.middleware import watched
 from lab.requests_seen import RequestLog
@@ -56,7 +60,9 @@ APPLICATION = Path(__file__).resolve().parents[2] / "docs" / "examples" / "keyva
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 # What the lab's kubeconfig signs in as.
 USER = "clusterUser_rg-lab_aks-lab"
-_SETTLING_TIMEOUT_S = 20
+_SETTLING_TIMEOUT_S = 60
+# So many of them on a virtual machine at most.
+_INFRASTRUCTURE_PODS = 80
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,10 @@ class Lab:
         self._scenario = scenario
         self._directory = directory
         self._authority = Authority()
-        self._sockets = {service: _listening_socket() for service in SERVICES}
+        self._sockets = {service: listening_socket() for service in SERVICES}
         self._urls = {name: f"https://{ADDRESS}:{each.getsockname()[1]}" for name, each in self._sockets.items()}
         self._secrets = Secrets.generate()
+        self._listeners: dict[str, Listener] = {}
         self._log, self._faults, self._cloud, self._store = RequestLog(), Faults(), Cloud(), Store()
         self._operator = Principal(scenario.operator_client_id, str(uuid.uuid4()))
         self._mint = TokenMint(scenario.tenant_id, self._urls["entra"])
@@ -136,7 +143,9 @@ class Lab:
             application, access_log=None, shutdown_timeout=1.0, handler_cancellation=name == "kubernetes"
         )
         await runner.setup()
-        await web.SockSite(runner, self._sockets[name], ssl_context=tls).start()
+        listener = Listener(runner, self._sockets[name], tls)
+        await listener.open()
+        self._listeners[name] = listener
         return runner
 
     def _applications(self, client: aiohttp.ClientSession) -> dict[str, web.Application]:
@@ -157,8 +166,16 @@ class Lab:
             "kubernetes": api_server.build(
                 self._store, self._settings, self._tokens, self._controllers, {self._secrets.kubernetes_token: USER}
             ),
-            "control": Control(cloud, self._store, self._log, self._faults, self._tokens).application(),
+            "control": Control(
+                cloud, self._store, self._log, self._faults, self._tokens, self._kubernetes_control()
+            ).application(),
         }
+
+    def _kubernetes_control(self) -> KubernetesControl:
+        async def restart(seconds: float) -> None:
+            await self._listeners["kubernetes"].restart(seconds)
+
+        return KubernetesControl(self._store, self._settings, self._controllers, restart)
 
     def _cluster_settings(self) -> ClusterSettings:
         scenario, authority_file = self._scenario, str(self._directory / "ca.pem")
@@ -193,8 +210,20 @@ class Lab:
             network_name=scenario.network_name,
             subnets=scenario.subnets,
             load_balancer_seconds=scenario.load_balancer_seconds,
+            region=scenario.location,
             virtual_nodes=scenario.virtual_nodes,
-            pod_start_seconds=scenario.pod_start_seconds,
+            # The infrastructure pods must have room.
+            ordinary_nodes=max(scenario.ordinary_nodes, math.ceil(scenario.virtual_nodes / _INFRASTRUCTURE_PODS)),
+            virtual_node_start_seconds=scenario.virtual_node_start_seconds,
+            pods=PodStarts(
+                start_seconds=scenario.pod_start_seconds,
+                start_spread=scenario.pod_start_spread,
+                failure_rate=scenario.pod_failure_rate,
+                failures=scenario.pod_failures,
+                seed=scenario.pod_seed,
+            ),
+            listeners=ListenerCost() if scenario.listener_cost else None,
+            bookmark_seconds=scenario.bookmark_seconds,
         )
 
     def _fill(self) -> None:
@@ -227,8 +256,10 @@ class Lab:
 
     def _is_furnished(self) -> bool:
         namespaces = [each["metadata"]["name"] for each in self._store.list(NAMESPACE)]
+        ready = [(each.get("status") or {}).get("readyReplicas", 0) for each in self._store.list(STATEFUL_SET)]
         return (
-            len(self._store.list(NODE)) > self._scenario.virtual_nodes
+            self._store.count(NODE) == self._settings.ordinary_nodes + self._scenario.virtual_nodes
+            and sum(ready) == self._scenario.virtual_nodes
             and bool(namespaces)
             and all(self._store.find(SERVICE_ACCOUNT, name, "default") for name in namespaces)
             and all(self._store.find(CONFIG_MAP, name, ROOT_CA) for name in namespaces)
@@ -279,9 +310,3 @@ class Lab:
             "LAB_DNS": self._resolver.address,
             "LAB_PROBE_IMAGE": scenario.probe_image,
         }
-
-
-def _listening_socket() -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.bind((ADDRESS, 0))
-    return listening

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
@@ -25,6 +25,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError
 
 from harness.laboratory import Lab, running_lab
+from lab_tests.waiting import eventually
 
 STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
@@ -32,7 +33,6 @@ JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 AUDIENCE = "api://AzureADTokenExchange"
 CLIENT_ID = "00000000-0000-0000-0000-00000000c11d"
-PATIENCE_S = 15
 FEATURES = {
     "properties": {
         "oidcIssuerProfile": {"enabled": True},
@@ -68,16 +68,6 @@ def namespace(core: CoreV1Api, name: str) -> str:
     core.create_namespace({"metadata": {"name": name}})
     eventually(lambda: core.list_namespaced_service_account(name).items)
     return name
-
-
-def eventually(probe: Callable[[], Any]) -> Any:
-    """What the probe answers, once that is something."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if answer := probe():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError("it does not come to pass")
 
 
 def refusal(caught: pytest.ExceptionInfo[Any]) -> tuple[int, str, str]:

@@ -214,7 +214,7 @@ def test_a_service_account_may_do_what_its_roles_say_and_nothing_else(
     rbac.create_cluster_role_binding({"metadata": {"name": name}, "roleRef": reference, "subjects": subjects})
     assert account.list_service_for_all_namespaces().items is not None
     for forbidden in (
-        lambda: account.list_pod_for_all_namespaces(),
+        account.list_pod_for_all_namespaces,
         lambda: account.delete_namespaced_service("any", "default"),
     ):
         with pytest.raises(ApiException) as caught:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import base64
-import copy
 import ipaddress
 import secrets
 import string
 
 from lab.kubernetes import defaults, errors, managed_fields, validation, webhook
 from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.copies import copied
 from lab.kubernetes.registry import NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind
 from lab.kubernetes.store import Object, Store, now
 
@@ -27,7 +27,9 @@ _UNREADY_SECONDS = 300
 def create(store: Store, settings: ClusterSettings, kind: Kind, item: Object, manager: str) -> Object:
     """Admit an object and store it, as a controller does that sends a request."""
     admitted = admit(store, settings, kind, item, None)
-    return store.create(kind, managed_fields.track_update(kind, None, admitted, manager, now()))
+    # As the API server: what it and its webhooks add belongs to nobody.
+    admitted["metadata"]["managedFields"] = managed_fields.of_new(kind, item, manager, now())
+    return store.create(kind, admitted, owned=True)
 
 
 def admit(store: Store, settings: ClusterSettings, kind: Kind, item: Object, old: Object | None) -> Object:
@@ -36,7 +38,7 @@ def admit(store: Store, settings: ClusterSettings, kind: Kind, item: Object, old
     :param old: what is stored; None for a creation.
     :raises StatusError: for what is refused.
     """
-    admitted = copy.deepcopy(item)
+    admitted: Object = copied(item)
     metadata = admitted.setdefault("metadata", {})
     if old is None:
         _complete_name(kind, metadata)
@@ -97,7 +99,7 @@ def _admit_pod(store: Store, settings: ClusterSettings, pod: Object) -> Object:
     if spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True)):
         _mount_token(spec)
     if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = copy.deepcopy(account["imagePullSecrets"])
+        spec["imagePullSecrets"] = copied(account["imagePullSecrets"])
     if settings.workload_identity:
         pod = webhook.mutate(pod, account, settings)
         spec = pod["spec"]

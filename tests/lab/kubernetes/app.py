@@ -94,6 +94,7 @@ class _ApiServer:
             if user is None:
                 raise errors.unauthorized()
             request["user"] = user
+            await self._controllers.listeners.served()
             response: web.StreamResponse = await handler(request)
             return response
         except errors.StatusError as error:
@@ -211,23 +212,26 @@ class _ApiServer:
         query = request.query
         form = Form(asked.kind, request.headers.get("Accept", ""), query.get("includeObject", ""))
         if query.get("watch") in ("true", "1"):
-            return await self._watch(request, Watch(self._store, asked, query, form))
+            watch = Watch(self._store, asked, query, form, self._settings.bookmark_seconds)
+            return await self._watch(request, watch)
         if asked.name:
             return answer(form.one(self._reader.get(asked)))
         return answer(self._reader.list(asked, query, form))
 
     async def _watch(self, request: web.Request, watch: Watch) -> web.StreamResponse:
+        if self._settings.refuse_expired_watches and (refusal := watch.refusal()):
+            raise refusal
         response = web.StreamResponse(headers={"Content-Type": bodies.JSON})
         response.enable_chunked_encoding()
         await response.prepare(request)
         with self._ending_with_the_server():
             try:
-                async with asyncio.timeout(watch.seconds), contextlib.aclosing(watch.events()) as events:
-                    async for event in events:
-                        await response.write(bodies.encoded(event) + b"\n")
+                async with asyncio.timeout(watch.seconds), contextlib.aclosing(watch.lines()) as lines:
+                    async for line in lines:
+                        await response.write(line)
             except TimeoutError:
                 if last := watch.last():
-                    await response.write(bodies.encoded(last) + b"\n")
+                    await response.write(last)
         await response.write_eof()
         return response
 

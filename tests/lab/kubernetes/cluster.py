@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.kubernetes.listeners import ListenerCost
+from lab.kubernetes.pod_starts import PodStarts
+
 # The cluster IPs that every cluster has: of the API server, and of its own DNS.
 API_SERVICE = "10.0.0.1"
 DNS_SERVICE = "10.0.0.10"
@@ -29,6 +32,12 @@ class ClusterSettings:
     :ivar subnets: of that network, name to prefix; the first is that of the nodes.
     :ivar python: the interpreter for those files.
     :ivar directory: where the processes' private directories are made.
+    :ivar region: Azure's name of the region, for messages.
+    :ivar pods: how pods start on virtual nodes; changed while the lab runs.
+    :ivar virtual_node_start_seconds: from the infrastructure pod to the Node that it registers.
+    :ivar listeners: what kube-proxies cost the API server; None if nothing.
+    :ivar bookmark_seconds: after so much silence a watch that wants bookmarks gets one.
+    :ivar refuse_expired_watches: whether a watch that is too far behind is answered 410, and not 200 with 410 in an event.
     """
 
     issuer_url: str
@@ -48,8 +57,14 @@ class ClusterSettings:
     load_balancer_seconds: float = 1.0
     pod_environment: dict[str, str] = field(default_factory=dict)
     applications: dict[str, Path] = field(default_factory=dict)
+    region: str = "westeurope"
     virtual_nodes: int = 1
-    pod_start_seconds: float = 1.0
+    ordinary_nodes: int = 1
+    virtual_node_start_seconds: float = 0.5
+    pods: PodStarts = field(default_factory=PodStarts)
+    listeners: ListenerCost | None = None
+    bookmark_seconds: float = 60.0
+    refuse_expired_watches: bool = False
 
     def application(self, image: str) -> Path | None:
         """What is run for an image; None if it only looks as if it ran."""

@@ -20,16 +20,24 @@ LONGEST_BACKOFF_SECONDS = 10
 # A process that lived so long is not in a crash loop.
 SETTLED_SECONDS = 60.0
 CONFIG_RETRY_SECONDS = 2.0
+# How long a container lives that is told to crash.
+CRASH_SECONDS = 0.5
 
 
 class Container:
     """
     :ivar sandbox: where its process runs; None for an image that the lab does not run.
+    :ivar failure: says how the container is to fail at this moment: C(image), C(crash), or not.
     :ivar changed: called whenever the state is another; takes the type, reason and message of an Event.
     """
 
     def __init__(
-        self, pod: Object, spec: Object, sandbox: Sandbox | None, changed: Callable[[str, str, str], None]
+        self,
+        pod: Object,
+        spec: Object,
+        sandbox: Sandbox | None,
+        changed: Callable[[str, str, str], None],
+        failure: Callable[[], str],
     ) -> None:
         self.spec = spec
         self.state: Object = {"waiting": {"reason": "ContainerCreating"}}
@@ -37,6 +45,7 @@ class Container:
         self._pod = pod
         self._sandbox = sandbox
         self._changed = changed
+        self._failure = failure
         self._last_state: Object = {}
         self._restarts = 0
         self._id = ""
@@ -49,16 +58,32 @@ class Container:
 
     async def run(self) -> None:
         """Until it is over by its restart policy, or cancelled."""
-        if image_is_missing(self.spec["image"]):
-            self._set_waiting("ErrImagePull", _pull_error(self.spec["image"]), "Failed")
-            await asyncio.sleep(CONFIG_RETRY_SECONDS)
-            why = f'Back-off pulling image "{self.spec["image"]}": ErrImagePull: {_pull_error(self.spec["image"])}'
-            self._set_waiting("ImagePullBackOff", why, "BackOff")
-        elif self._sandbox is None:
+        await self._pull()
+        if self._sandbox is None:
+            while self._failure() == "crash":
+                await self._crash()
             self._lines = f"{self.spec['image']} runs without a process: the lab runs only images it knows.\n".encode()
             self._set_running()
         else:
             await self._run_processes(self._sandbox)
+
+    async def _pull(self) -> None:
+        image = self.spec["image"]
+        while image_is_missing(image) or self._failure() == "image":
+            self._set_waiting("ErrImagePull", _pull_error(image), "Failed")
+            await asyncio.sleep(CONFIG_RETRY_SECONDS)
+            why = f'Back-off pulling image "{image}": ErrImagePull: {_pull_error(image)}'
+            self._set_waiting("ImagePullBackOff", why, "BackOff")
+            await asyncio.sleep(LONGEST_BACKOFF_SECONDS)
+
+    async def _crash(self) -> None:
+        self._set_running()
+        await asyncio.sleep(CRASH_SECONDS)
+        self._set_terminated(1)
+        if not self.over:
+            await self._back_off(min(2**self._restarts, LONGEST_BACKOFF_SECONDS))
+        else:
+            await asyncio.Event().wait()
 
     async def _run_processes(self, sandbox: Sandbox) -> None:
         backoff = 1

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 
+from lab.kubernetes.chart import Charts
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.deployments import Deployments
 from lab.kubernetes.endpoint_slices import EndpointSlices
 from lab.kubernetes.garbage import GarbageCollector
 from lab.kubernetes.index import Index
+from lab.kubernetes.listeners import Listeners
 from lab.kubernetes.load_balancers import LoadBalancers
 from lab.kubernetes.namespaces import Namespaces
 from lab.kubernetes.recorder import Recorder
@@ -28,7 +30,9 @@ class Controllers:
         index = Index(store)
         recorder = Recorder(store)
         self._running = False
-        self._nodes = Nodes(store, settings, tokens, recorder)
+        self._nodes = Nodes(store, settings, tokens, index, recorder)
+        self._charts = Charts(store, settings, index)
+        self.listeners = Listeners(store, settings.listeners)
         self._scheduler = Scheduler(store, index, recorder)
         self._garbage = GarbageCollector(store, index)
         self._controllers = (
@@ -37,6 +41,7 @@ class Controllers:
             ReplicaSets(store, settings, index, recorder),
             LoadBalancers(store, settings, recorder),
             EndpointSlices(store),
+            self._charts,
         )
         store.listen(self._follow)
 
@@ -46,7 +51,8 @@ class Controllers:
         try:
             for each in (self._nodes, self._scheduler, *self._controllers):
                 each.start()
-            queues = [each.queue for each in (self._garbage, *self._controllers)] + self._scheduler.queues()
+            queues = [each.queue for each in (self._garbage, *self._controllers)]
+            queues += [*self._scheduler.queues(), self._charts.orphans]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._nodes.run())
                 for queue in queues:
@@ -57,12 +63,7 @@ class Controllers:
     def pod_log(self, namespace: str, name: str, container: str | None = None) -> bytes:
         return self._nodes.pod_log(namespace, name, container)
 
-    @property
-    def api_server_listeners(self) -> int:
-        """How many watches the kube-proxy sidecars of the pods would hold."""
-        return self._nodes.api_server_listeners
-
     def _follow(self, event: Event) -> None:
         if self._running:
-            for each in (self._garbage, self._nodes, self._scheduler, *self._controllers):
+            for each in (self.listeners, self._garbage, self._nodes, self._scheduler, *self._controllers):
                 each.follow(event)

@@ -158,6 +158,8 @@ class Deployments:
 
     def _scale(self, deployment: Object, wanted: dict[str, int]) -> None:
         for name, replicas in wanted.items():
+            if self._is_scaled(deployment, name, replicas):
+                continue
             with self._store.changing(REPLICA_SET, deployment["metadata"]["namespace"], name) as replica_set:
                 before = replica_set["spec"]["replicas"]
                 replica_set["spec"]["replicas"] = replicas
@@ -166,6 +168,12 @@ class Deployments:
                 replica_set["metadata"]["annotations"] = {**annotations, DESIRED: desired}
             if replicas != before:
                 self._record_scaling(deployment, name, before, replicas)
+
+    def _is_scaled(self, deployment: Object, name: str, replicas: int) -> bool:
+        """As most of the times that a Deployment is looked at."""
+        replica_set = self._store.get(REPLICA_SET, deployment["metadata"]["namespace"], name)
+        desired = (replica_set["metadata"].get("annotations") or {}).get(DESIRED)
+        return replica_set["spec"]["replicas"] == replicas and desired == str(deployment["spec"].get("replicas", 1))
 
     def _record_scaling(self, deployment: Object, name: str, before: int, after: int) -> None:
         message = f"Scaled {'up' if after > before else 'down'} replica set {name} from {before} to {after}"
@@ -178,11 +186,11 @@ class Deployments:
             self._store.delete(*Reference.to(REPLICA_SET, each))
 
     def _write_status(self, key: tuple[str, str]) -> None:
-        with self._store.changing_if_any(DEPLOYMENT, *key) as deployment:
-            if deployment is None:
-                return
-            present, others = self._replica_sets(deployment)
-            deployment["status"] = status(deployment, present, others)
+        deployment = self._store.find(DEPLOYMENT, *key)
+        if deployment is None:
+            return
+        present, others = self._replica_sets(deployment)
+        deployment = self._store.set_status(DEPLOYMENT, deployment, status(deployment, present, others))
         remaining = deadline_in(deployment)
         if remaining is not None:
             self.queue.add_after(key, remaining)

@@ -8,13 +8,13 @@ A path is a tuple of path elements in the notation of FieldsV1: C(f:spec), C(k:{
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from lab.kubernetes.copies import copied
 from lab.kubernetes.registry import Kind
 from lab.kubernetes.store import Object
 
@@ -33,9 +33,13 @@ class Granular:
 
     fields: tuple[tuple[str, Shape], ...] = ()
     always: tuple[str, ...] = ()
+    _by_name: dict[str, Shape] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", dict(self.fields))
 
     def field(self, name: str) -> Shape:
-        return _fields(self).get(name, PLAIN)
+        return self._by_name.get(name, PLAIN)
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,6 @@ class SetList:
 
 
 Shape = Granular | Atomic | MapList | SetList
-
-
-@cache
-def _fields(shape: Granular) -> dict[str, Shape]:
-    return dict(shape.fields)
 
 
 PLAIN = Granular()
@@ -250,6 +249,15 @@ def encode(paths: FieldSet) -> dict[str, Any]:
     return _sorted(tree)
 
 
+def owned_tree(value: Any, shape: Shape) -> dict[str, Any]:
+    """What L(encode) makes of all paths below a value that is new, without the paths themselves."""
+    tree: dict[str, Any] = {}
+    for element, child, child_shape in sorted(children(value, shape) or (), key=lambda each: each[0]):
+        below = owned_tree(child, child_shape)
+        tree[element] = {".": {}, **below} if below else {}
+    return tree
+
+
 def _sorted(tree: dict[str, Any]) -> dict[str, Any]:
     return {element: _sorted(tree[element]) for element in sorted(tree)}
 
@@ -274,7 +282,7 @@ def tidied(value: Any, shape: Shape, filled: bool = False) -> Any:
         return kept
     if isinstance(value, list) and isinstance(shape, MapList):
         return [tidied(item, shape.item, filled) for item in value]
-    return copy.deepcopy(value)
+    return copied(value)
 
 
 def _counts(name: str, value: Any) -> bool:
@@ -349,7 +357,7 @@ def _all_paths(value: Any, shape: Shape, path: Path) -> Iterable[Path]:
 
 def merge(live: Any, applied: Any, shape: Shape) -> Any:
     if isinstance(live, dict) and isinstance(applied, dict) and isinstance(shape, Granular):
-        merged = {name: copy.deepcopy(child) for name, child in live.items() if name not in applied}
+        merged = {name: copied(child) for name, child in live.items() if name not in applied}
         both = {name: merge(live.get(name), child, shape.field(name)) for name, child in applied.items()}
         # In the order of the live object, new fields at the end.
         return {
@@ -357,7 +365,7 @@ def merge(live: Any, applied: Any, shape: Shape) -> Any:
         }
     if isinstance(live, list) and isinstance(applied, list) and isinstance(shape, (MapList, SetList)):
         return _merge_lists(live, applied, shape)
-    return copy.deepcopy(applied)
+    return copied(applied)
 
 
 def _merge_lists(live: list[Any], applied: list[Any], shape: MapList | SetList) -> list[Any]:
@@ -380,7 +388,7 @@ def _merge_lists(live: list[Any], applied: list[Any], shape: MapList | SetList) 
         if left < len(lives):
             element, item = lives[left]
             if element not in in_applied:
-                merged.append(copy.deepcopy(item))
+                merged.append(copied(item))
                 left += 1
                 continue
             awaited = next((each for each in shared if each not in done), None)

@@ -10,7 +10,6 @@ import logging
 
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.container import Container, image_is_missing
-from lab.kubernetes.pod_network import has_kube_proxy
 from lab.kubernetes.pods import set_condition
 from lab.kubernetes.recorder import Recorder
 from lab.kubernetes.registry import POD
@@ -23,13 +22,15 @@ LOG = logging.getLogger(__name__)
 # In the lab nobody waits half a minute for a process that does not listen.
 LONGEST_GRACE_SECONDS = 5.0
 MOUNT_RETRY_SECONDS = 2.0
-# kube-proxy watches Services and EndpointSlices.
-KUBE_PROXY_LISTENERS = 2
+# How often a sandbox is tried again that the subscription has no quota for.
+QUOTA_RETRY_SECONDS = 10.0
 
 
 class PodRunner:
     """
     :ivar virtual: whether its node is a virtual node.
+    :ivar start_seconds: how long it takes to start.
+    :ivar failure: how it fails, as long as pods fail at all: C(image), C(quota), C(crash), or not.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class PodRunner:
         addresses: tuple[str, str],
         *,
         virtual: bool,
+        start_seconds: float,
+        failure: str,
     ) -> None:
         self.uid = pod["metadata"]["uid"]
         self._key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
@@ -52,15 +55,15 @@ class PodRunner:
         self._pod = pod
         self._ip, self._host_ip = addresses
         self._virtual = virtual
+        self._start_seconds = start_seconds
+        self._failing = failure
         self._stop = asyncio.Event()
         self._started_at = now()
         self._sandbox: Sandbox | None = None
-        self._containers = [Container(pod, spec, None, self._changed) for spec in pod["spec"]["containers"]]
-
-    @property
-    def api_server_listeners(self) -> int:
-        running = any(container.running for container in self._containers)
-        return KUBE_PROXY_LISTENERS if self._virtual and has_kube_proxy(self._pod) and running else 0
+        self._abandoned = False
+        self._containers = [
+            Container(pod, spec, None, self._changed, self._failure) for spec in pod["spec"]["containers"]
+        ]
 
     def container(self, name: str) -> Container | None:
         return next((each for each in self._containers if each.spec["name"] == name), None)
@@ -68,6 +71,14 @@ class PodRunner:
     def stop(self) -> None:
         """The pod is to end, or has been removed."""
         self._stop.set()
+
+    def abandon(self) -> None:
+        """The kubelet is gone: nobody tells any more how the pod is."""
+        self._abandoned = True
+        self._stop.set()
+
+    def _failure(self) -> str:
+        return self._failing if self._settings.pods.failure_rate else ""
 
     async def run(self) -> None:
         """Until the pod is stopped; when cancelled, its processes are killed."""
@@ -78,7 +89,8 @@ class PodRunner:
             finally:
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
-            await self._end()
+            if not self._abandoned:
+                await self._end()
         finally:
             await asyncio.gather(*(container.kill() for container in self._containers))
             if self._sandbox is not None:
@@ -87,7 +99,10 @@ class PodRunner:
     async def _work(self) -> None:
         try:
             self._publish()
-            await asyncio.sleep(self._settings.pod_start_seconds)
+            await asyncio.sleep(self._start_seconds)
+            while self._failure() == "quota":
+                self._changed("Warning", "FailedCreatePodSandBox", self._quota_error())
+                await asyncio.sleep(QUOTA_RETRY_SECONDS)
             renewal = await self._prepare()
             async with asyncio.TaskGroup() as tasks:
                 for container in self._containers:
@@ -106,7 +121,11 @@ class PodRunner:
         self._sandbox = Sandbox(self._store, self._settings, self._tokens, virtual=self._virtual)
         self._containers = [
             Container(
-                self._present(), each.spec, self._sandbox if self._is_run(each.spec["image"]) else None, self._changed
+                self._present(),
+                each.spec,
+                self._sandbox if self._is_run(each.spec["image"]) else None,
+                self._changed,
+                self._failure,
             )
             for each in self._containers
         ]
@@ -116,6 +135,14 @@ class PodRunner:
             except NotStartable as error:
                 self._changed("Warning", "FailedMount", f"MountVolume.SetUp failed for volume: {error}")
                 await asyncio.sleep(MOUNT_RETRY_SECONDS)
+
+    def _quota_error(self) -> str:
+        """In ACI's words, as a kubelet passes on what its container runtime says."""
+        why = (
+            "Resource type 'Microsoft.ContainerInstance/containerGroups' container group quota 'StandardCores' exceeded "
+            f"in region '{self._settings.region}'. Limit: '10', Usage: '10' Requested: '1'."
+        )
+        return f"Failed to create pod sandbox: rpc error: code = Unknown desc = {why}"
 
     def _is_run(self, image: str) -> bool:
         return self._settings.application(image) is not None and not image_is_missing(image)
@@ -150,21 +177,24 @@ class PodRunner:
 
     def _publish(self) -> None:
         present = self._store.find(POD, *self._key)
-        if present is None or present["metadata"]["uid"] != self.uid:
+        if present is None or present["metadata"]["uid"] != self.uid or self._abandoned:
             return
-        with self._store.changing(POD, *self._key) as pod:
-            status = pod.setdefault("status", {})
-            for condition in self._conditions():
-                status["conditions"] = set_condition(status.get("conditions") or [], condition)
-            status |= {
-                "phase": self._phase(),
-                "hostIP": self._host_ip,
-                "hostIPs": [{"ip": self._host_ip}],
-                "podIP": self._ip,
-                "podIPs": [{"ip": self._ip}],
-                "startTime": self._started_at,
-                "containerStatuses": [container.status() for container in self._containers],
-            }
+        before = present.get("status") or {}
+        conditions = before.get("conditions") or []
+        for condition in self._conditions():
+            conditions = set_condition(conditions, condition)
+        status = {
+            **before,
+            "conditions": conditions,
+            "phase": self._phase(),
+            "hostIP": self._host_ip,
+            "hostIPs": [{"ip": self._host_ip}],
+            "podIP": self._ip,
+            "podIPs": [{"ip": self._ip}],
+            "startTime": self._started_at,
+            "containerStatuses": [container.status() for container in self._containers],
+        }
+        self._store.set_status(POD, present, status)
 
     def _phase(self) -> str:
         if all(container.over for container in self._containers) and not self._stop.is_set():

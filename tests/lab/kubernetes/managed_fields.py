@@ -8,18 +8,19 @@ As k8s.io/apimachinery/pkg/util/managedfields does on top of structured-merge-di
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lab.kubernetes import field_sets
+from lab.kubernetes.copies import copied
 from lab.kubernetes.errors import StatusError, bad_request
 from lab.kubernetes.field_sets import Comparison, FieldSet, Path
 from lab.kubernetes.registry import Kind
 from lab.kubernetes.store import Object
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_MOST_TREES = 1_000
 BEFORE_FIRST_APPLY = "before-first-apply"
 # The manager that may take over what client-side apply set, without force.
 _KUBECTL = "kubectl"
@@ -73,9 +74,9 @@ class _Managed:
     def entries(self) -> list[Object]:
         owners = [(manager, paths - _NEVER_OWNED) for manager, paths in self.fields.items()]
         owners.sort(key=lambda pair: (pair[0].operation, self.times.get(pair[0], ""), pair[0]))
-        return [self._entry(manager, paths) for manager, paths in owners if paths]
+        return [self.entry(manager, paths) for manager, paths in owners if paths]
 
-    def _entry(self, manager: _Manager, paths: FieldSet) -> Object:
+    def entry(self, manager: _Manager, paths: FieldSet) -> Object:
         return {
             "manager": manager.name,
             "operation": manager.operation,
@@ -119,7 +120,7 @@ def apply(kind: Kind, live: Object | None, applied: Object, manager: str, force:
         and live is not None
         and live["metadata"].get("managedFields")
     ):
-        return copy.deepcopy(live)
+        return copied(live)
     if merged != base or managed.fields.get(applier) != before.fields.get(applier):
         managed.times[applier] = now
     return _with_entries(merged, managed)
@@ -140,6 +141,30 @@ def track_update(kind: Kind, old: Object | None, new: Object, manager: str, now:
         managed.fields[updater] = managed.fields.get(updater, frozenset()) | taken
         managed.times[updater] = now
     return _with_entries(fresh, managed)
+
+
+def of_new(kind: Kind, item: Object, manager: str, now: str) -> list[Object]:
+    """The managedFields of an object that a controller creates; equal ones share what they own."""
+    shown = {name: value for name, value in item.items() if name not in ("apiVersion", "kind", "status")}
+    tree = field_sets.owned_tree(field_sets.tidied(shown, field_sets.shape_of(kind), True), field_sets.shape_of(kind))
+    tree.pop("f:status", None)
+    metadata = tree.get("f:metadata", {})
+    for name in (".", *(f"f:{each}" for each in (*_SYSTEM_METADATA, "name", "namespace"))):
+        metadata.pop(name, None)
+    owner = _Manager(manager, "Update", kind.api_version)
+    managed = _Managed({owner: frozenset()}, {owner: now})
+    return [{**managed.entry(owner, frozenset()), "fieldsV1": _shared(tree)}]
+
+
+_TREES: dict[str, Object] = {}
+
+
+def _shared(tree: Object) -> Object:
+    """One that is equal, if there is one: the pods of a ReplicaSet all have the same, which is larger than the rest of them."""
+    key = json.dumps(tree)
+    if len(_TREES) > _MOST_TREES:
+        _TREES.clear()
+    return _TREES.setdefault(key, tree)
 
 
 # Apply
@@ -190,7 +215,7 @@ def _apply(
     # What would be written as it is already is no change.
     merged = field_sets.tidied(merged, shape)
     if merged == field_sets.tidied(live, shape):
-        merged = copy.deepcopy(live)
+        merged = copied(live)
 
     difference = _difference(kind, live, merged, "")
     touched = difference.added | difference.modified
@@ -205,7 +230,7 @@ def _apply(
 
 def _configuration(kind: Kind, applied: Object) -> Object:
     """What counts of an applied body: nothing that is null, set by the server or reset by the resource's strategy."""
-    config: Object = field_sets.without_nulls(copy.deepcopy(applied))
+    config: Object = field_sets.without_nulls(copied(applied))
     metadata = config.setdefault("metadata", {})
     for name in _SYSTEM_METADATA:
         metadata.pop(name, None)
@@ -243,7 +268,7 @@ def _renew_last_applied(live: Object, merged: Object, applied: Object) -> None:
     annotations = merged["metadata"].get("annotations") or {}
     if LAST_APPLIED not in ((live.get("metadata") or {}).get("annotations") or {}) or LAST_APPLIED not in annotations:
         return
-    config = copy.deepcopy(applied)
+    config = copied(applied)
     (config["metadata"].get("annotations") or {}).pop(LAST_APPLIED, None)
     annotations[LAST_APPLIED] = json.dumps(config, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -299,7 +324,7 @@ def _live_or_new(old: Object | None, new: Object, subresource: str) -> _Managed:
 
 
 def _without_managed_fields(item: Object) -> Object:
-    bare = copy.deepcopy(item)
+    bare = copied(item)
     bare.get("metadata", {}).pop("managedFields", None)
     return bare
 

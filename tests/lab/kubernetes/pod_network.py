@@ -10,14 +10,11 @@ used, which in a virtual network is that of the network). The rest: Kubernetes, 
 from __future__ import annotations
 
 from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.listeners import CONFIDENTIAL, INJECT_KUBE_PROXY
 from lab.kubernetes.registry import SERVICE
 from lab.kubernetes.store import Object, Store
 
-PREFIX = "microsoft.containerinstance.virtualnode."
-INJECT_KUBE_PROXY = f"{PREFIX}injectkubeproxy"
-INJECT_DNS = f"{PREFIX}injectdns"
-# The policy that makes a pod confidential.
-CONFIDENTIAL = f"{PREFIX}ccepolicy"
+INJECT_DNS = "microsoft.containerinstance.virtualnode.injectdns"
 # The address at which every virtual network has its resolver.
 NETWORK_RESOLVER = "168.63.129.16"
 CLUSTER_DOMAIN = "cluster.local"

@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lab.kubernetes import errors, selectors, tables
@@ -31,6 +32,11 @@ class Form:
         wanted = _AS.search(accept)
         self._name = wanted.group(1).removesuffix("List") if wanted else ""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether objects are shown as they are stored."""
+        return self._name not in ("Table", "PartialObjectMetadata")
+
     def one(self, item: Object) -> Object:
         if self._name == "Table":
             return tables.table(self._kind, [item], self._include)
@@ -49,6 +55,16 @@ class Form:
             "metadata": metadata,
             "items": shown,
         }
+
+
+@dataclass
+class _Page:
+    """
+    :ivar remaining: how many objects come after it, selected or not; 0 for the last page.
+    """
+
+    items: list[Object]
+    remaining: int = 0
 
 
 class Reader:
@@ -72,18 +88,33 @@ class Reader:
         revision, after = self._store.revision, None
         if query.get("continue"):
             revision, after = _position(query["continue"])
+            if revision < self._store.compacted:
+                raise _continue_expired(_token(self._store.revision, after))
         elif (wanted := resource_version(query)) > revision:
             raise _too_large(wanted, revision)
-        items = self.select(target, query)
-        if after is not None:
-            items = [item for item in items if _key(item) > after]
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-        if limit and len(items) > limit:
-            remaining, items = len(items) - limit, items[:limit]
-            metadata["continue"] = _token(revision, items[-1])
+        if not limit and after is None:
+            return form.many(self.select(target, query), metadata)
+        page = self._page(target, query, after, limit)
+        if page.remaining:
+            metadata["continue"] = _token(revision, _key(page.items[-1]))
             if not query.get("labelSelector") and not query.get("fieldSelector"):
-                metadata["remainingItemCount"] = remaining
-        return form.many(items, metadata)
+                metadata["remainingItemCount"] = page.remaining
+        return form.many(page.items, metadata)
+
+    def _page(self, target: Target, query: Mapping[str, str], after: tuple[str, str] | None, limit: int) -> _Page:
+        labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
+        selected = selectors.predicate(target.kind, labels, fields)
+        rest = self._store.iterate(target.kind, target.namespace, after)
+        page = _Page([])
+        for item in rest:
+            if not selected(item):
+                continue
+            if limit and len(page.items) == limit:
+                page.remaining = 1 + sum(1 for _more in rest)
+                break
+            page.items.append(item)
+        return page
 
 
 def number(query: Mapping[str, str], name: str) -> int:
@@ -115,6 +146,17 @@ def _partial(item: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}
 
 
+def _continue_expired(fresh: str) -> errors.StatusError:
+    error = errors.expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+    )
+    error.body["metadata"] = {"continue": fresh}
+    return error
+
+
 # Pages
 
 
@@ -122,8 +164,8 @@ def _key(item: Object) -> tuple[str, str]:
     return item["metadata"].get("namespace", ""), item["metadata"]["name"]
 
 
-def _token(revision: int, last: Object) -> str:
-    content = {"v": "meta.k8s.io/v1", "rv": revision, "after": _key(last)}
+def _token(revision: int, last: tuple[str, str]) -> str:
+    content = {"v": "meta.k8s.io/v1", "rv": revision, "after": last}
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 

@@ -11,29 +11,35 @@ from typing import Any
 from lab.kubernetes.registry import EVENT, Kind
 from lab.kubernetes.store import Object, Store, now
 
-# The API server keeps them for an hour; this many are enough to look at.
-KEPT = 2_000
+# The API server keeps them for an hour; this many of each type are enough to look at.
+KEPT = {"Normal": 2_000, "Warning": 10_000}
 
 
 class Recorder:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._names: OrderedDict[tuple[Any, ...], tuple[str, str]] = OrderedDict()
+        self._recorded: dict[str, OrderedDict[tuple[Any, ...], tuple[str, str]]] = {
+            each: OrderedDict() for each in KEPT
+        }
 
     def record(self, kind: Kind, item: Object, type_: str, reason: str, message: str, component: str) -> None:
         """An Event; the same one again counts up."""
         metadata = item["metadata"]
         key = (metadata["uid"], type_, reason, message, component)
-        name = self._names.get(key)
+        names = self._recorded[type_]
+        name = names.get(key)
         if name is not None and self._store.find(EVENT, *name):
-            with self._store.changing(EVENT, *name) as event:
-                event |= {"count": event["count"] + 1, "lastTimestamp": now()}
+            event = self._store.get(EVENT, *name)
+            again = {**event, "count": event["count"] + 1, "lastTimestamp": now()}
+            self._store.update(EVENT, again, owned=True)
+            names.move_to_end(key)
             return
-        created = self._store.create(EVENT, _event(kind, item, type_, reason, message, component, self._store.revision))
-        self._names[key] = (created["metadata"]["namespace"], created["metadata"]["name"])
-        self._names.move_to_end(key)
-        while len(self._names) > KEPT:
-            oldest = self._names.popitem(last=False)[1]
+        event = _event(kind, item, type_, reason, message, component, self._store.revision)
+        created = self._store.create(EVENT, event, owned=True)
+        names[key] = (created["metadata"]["namespace"], created["metadata"]["name"])
+        names.move_to_end(key)
+        while len(names) > KEPT[type_]:
+            oldest = names.popitem(last=False)[1]
             if self._store.find(EVENT, *oldest):
                 self._store.delete(EVENT, *oldest)
 

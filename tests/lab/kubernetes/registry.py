@@ -11,7 +11,8 @@ from functools import cached_property
 STANDARD_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True)
+# Each is there once: compared by identity, it is a quick key.
+@dataclass(frozen=True, eq=False)
 class Kind:
     group: str
     version: str
@@ -110,3 +111,4 @@ CONFIG_MAP = known("v1", "ConfigMap")
 EVENT = known("v1", "Event")
 DEPLOYMENT = known("apps/v1", "Deployment")
 REPLICA_SET = known("apps/v1", "ReplicaSet")
+STATEFUL_SET = known("apps/v1", "StatefulSet")

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from lab.kubernetes import admission
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.errors import StatusError
@@ -78,9 +76,9 @@ class ReplicaSets:
                     adopted["metadata"]["ownerReferences"] = [*others, owner_reference(REPLICA_SET, replica_set)]
 
     def _scale(self, replica_set: Object) -> StatusError | None:
-        pods = self._pods(replica_set)
-        missing = replica_set["spec"].get("replicas", 1) - len(pods)
+        missing = replica_set["spec"].get("replicas", 1) - self._index.counts(replica_set["metadata"]["uid"]).active
         if missing < 0:
+            pods = self._pods(replica_set)
             self._delete(replica_set, sorted(pods, key=_usefulness)[:-missing])
         try:
             for _number in range(min(missing, BURST)):
@@ -93,7 +91,8 @@ class ReplicaSets:
         return None
 
     def _create(self, replica_set: Object) -> None:
-        template = copy.deepcopy(replica_set["spec"]["template"])
+        # Admission makes a copy of its own.
+        template = replica_set["spec"]["template"]
         metadata = template.get("metadata") or {}
         pod = {
             "apiVersion": "v1",
@@ -118,30 +117,36 @@ class ReplicaSets:
         self._recorder.record(REPLICA_SET, replica_set, type_, reason, message, COMPONENT)
 
     def _write_status(self, key: tuple[str, str], failure: StatusError | None) -> None:
-        with self._store.changing_if_any(REPLICA_SET, *key) as replica_set:
-            if replica_set is None:
-                return
-            pods = self._pods(replica_set)
-            waits = [available_in(pod, replica_set["spec"].get("minReadySeconds", 0)) for pod in pods]
-            template_labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
-            counts = {
-                "replicas": len(pods),
-                "fullyLabeledReplicas": sum(
-                    template_labels.items() <= (pod["metadata"].get("labels") or {}).items() for pod in pods
-                ),
-                "readyReplicas": sum(is_ready(pod) for pod in pods),
-                "availableReplicas": waits.count(0.0),
-            }
-            conditions = _conditions(replica_set, failure, len(pods))
-            replica_set["status"] = {
-                # The API leaves out what is none, but for replicas.
-                **{field: count for field, count in counts.items() if count or field == "replicas"},
-                "observedGeneration": replica_set["metadata"].get("generation", 1),
-                **({"conditions": conditions} if conditions else {}),
-            }
+        replica_set = self._store.find(REPLICA_SET, *key)
+        if replica_set is None:
+            return
+        pods = self._index.counts(replica_set["metadata"]["uid"])
+        template_labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        counts = {
+            "replicas": pods.active,
+            "fullyLabeledReplicas": pods.labelled(template_labels),
+            "readyReplicas": pods.ready,
+            "availableReplicas": self._available(key, replica_set, pods.ready),
+        }
+        conditions = _conditions(replica_set, failure, pods.active)
+        status = {
+            # The API leaves out what is none, but for replicas.
+            **{field: count for field, count in counts.items() if count or field == "replicas"},
+            "observedGeneration": replica_set["metadata"].get("generation", 1),
+            **({"conditions": conditions} if conditions else {}),
+        }
+        self._store.set_status(REPLICA_SET, replica_set, status)
+
+    def _available(self, key: tuple[str, str], replica_set: Object, ready: int) -> int:
+        """How many pods have been ready for long enough; looks again when the next one will have been."""
+        seconds = replica_set["spec"].get("minReadySeconds", 0)
+        if not seconds:
+            return ready
+        waits = [available_in(pod, seconds) for pod in self._pods(replica_set)]
         soonest = min((wait for wait in waits if wait), default=None)
         if soonest is not None:
             self.queue.add_after(key, soonest)
+        return waits.count(0.0)
 
 
 def _conditions(replica_set: Object, failure: StatusError | None, pods: int) -> list[Object]:

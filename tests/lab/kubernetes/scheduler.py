@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from lab.kubernetes.index import Index
@@ -30,6 +31,8 @@ class Scheduler:
         self._index = index
         self._recorder = recorder
         self._without_node: dict[tuple[str, str], None] = {}
+        # Why nodes do not take pods of a kind, room apart; until a node changes.
+        self._fitness: dict[str, dict[str, str]] = {}
         self.queue = WorkQueue(self._reconcile)
         self._again = WorkQueue(self._try_all)
 
@@ -41,6 +44,8 @@ class Scheduler:
             self.queue.add((pod["metadata"]["namespace"], pod["metadata"]["name"]))
 
     def follow(self, event: Event) -> None:
+        if event.kind is NODE and (event.type != "MODIFIED" or _offer(event.old or {}) != _offer(event.object)):
+            self._fitness.clear()
         if event.kind is NODE or (event.kind is POD and event.type == "DELETED"):
             if self._without_node:
                 self._again.add_after("all", TRY_AGAIN_SECONDS)
@@ -56,33 +61,32 @@ class Scheduler:
         self._without_node.pop(key, None)
         if pod is None or pod["spec"].get("nodeName") or not is_active(pod):
             return
-        nodes = self._store.list(NODE)
-        refusals = {node["metadata"]["name"]: self._refusal(pod, node) for node in nodes}
+        refusals = self._refusals(pod)
         fitting = [name for name, why in refusals.items() if not why]
         if fitting:
-            self._bind(key, min(fitting, key=self._index.pods_on_node))
+            self._bind(key, pod, min(fitting, key=self._index.pods_on_node))
         else:
             self._without_node[key] = None
             self._refuse(key, pod, list(refusals.values()))
 
-    def _refusal(self, pod: Object, node: Object) -> str:
-        """Why the node does not take the pod; empty if it does."""
+    def _refusals(self, pod: Object) -> dict[str, str]:
+        """Why each node does not take the pod; empty for one that does."""
         spec = pod["spec"]
-        tolerations = spec.get("tolerations") or []
-        if node["spec"].get("unschedulable") and not _tolerated(_CORDONED, tolerations):
-            return UNSCHEDULABLE
-        for taint in node["spec"].get("taints") or []:
-            if taint["effect"] != "PreferNoSchedule" and not _tolerated(taint, tolerations):
-                return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
-        if not _selected(spec, node):
-            return SELECTOR
-        room = int(node["status"]["allocatable"].get("pods", DEFAULT_PODS))
-        return "" if self._index.pods_on_node(node["metadata"]["name"]) < room else TOO_MANY
+        demand = json.dumps([spec.get(each) for each in ("nodeSelector", "affinity", "tolerations")])
+        fitness = self._fitness.get(demand)
+        if fitness is None:
+            nodes = self._store.list(NODE)
+            fitness = self._fitness[demand] = {node["metadata"]["name"]: _refusal(spec, node) for node in nodes}
+        return {name: why or self._full(name) for name, why in fitness.items()}
 
-    def _bind(self, key: tuple[str, str], node: str) -> None:
-        with self._store.changing(POD, *key) as pod:
-            pod["spec"]["nodeName"] = node
-            _set_scheduled(pod, {"status": "True"})
+    def _full(self, name: str) -> str:
+        node = self._store.get(NODE, "", name)
+        room = int((node["status"].get("allocatable") or {}).get("pods", DEFAULT_PODS))
+        return "" if self._index.pods_on_node(name) < room else TOO_MANY
+
+    def _bind(self, key: tuple[str, str], pod: Object, node: str) -> None:
+        bound = {**pod, "spec": {**pod["spec"], "nodeName": node}, "status": _scheduled(pod, {"status": "True"})}
+        pod = self._store.update(POD, bound, owned=True)
         message = f"Successfully assigned {key[0]}/{key[1]} to {node}"
         self._recorder.record(POD, pod, "Normal", "Scheduled", message, COMPONENT)
 
@@ -91,19 +95,35 @@ class Scheduler:
         said = condition(pod, "PodScheduled")
         if said is not None and said.get("message") == message:
             return
-        with self._store.changing(POD, *key) as working:
-            _set_scheduled(working, {"status": "False", "reason": "Unschedulable", "message": message})
+        unschedulable = {"status": "False", "reason": "Unschedulable", "message": message}
+        pod = self._store.set_status(POD, pod, _scheduled(pod, unschedulable))
         self._recorder.record(POD, pod, "Warning", "FailedScheduling", message, COMPONENT)
 
 
 _CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
-def _set_scheduled(pod: Object, values: Object) -> None:
-    status = pod.setdefault("status", {})
-    status.setdefault("phase", "Pending")
+def _offer(node: Object) -> tuple[object, object]:
+    """What makes a node fit for a pod."""
+    return (node.get("metadata") or {}).get("labels"), node.get("spec")
+
+
+def _refusal(spec: Object, node: Object) -> str:
+    """Why the node does not take the pod, be there room or not; empty if it does."""
+    tolerations = spec.get("tolerations") or []
+    if node["spec"].get("unschedulable") and not _tolerated(_CORDONED, tolerations):
+        return UNSCHEDULABLE
+    for taint in node["spec"].get("taints") or []:
+        if taint["effect"] != "PreferNoSchedule" and not _tolerated(taint, tolerations):
+            return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
+    return "" if _selected(spec, node) else SELECTOR
+
+
+def _scheduled(pod: Object, values: Object) -> Object:
+    """The status of the pod, with this said of its scheduling."""
+    status = {"phase": "Pending", **(pod.get("status") or {})}
     wanted = {"type": "PodScheduled", "lastProbeTime": None, **values}
-    status["conditions"] = set_condition(status.get("conditions") or [], wanted)
+    return {**status, "conditions": set_condition(status.get("conditions") or [], wanted)}
 
 
 def _tolerated(taint: Object, tolerations: list[Object]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 
-from lab.kubernetes import errors, selectors
+from lab.kubernetes import bodies, errors, selectors
 from lab.kubernetes.reads import Form, number, resource_version
 from lab.kubernetes.store import Event, Object, Store
 from lab.kubernetes.target import Target
@@ -21,8 +21,11 @@ class Watch:
     :raises StatusError: 400 for a request that cannot be understood, before anything is answered.
     """
 
-    def __init__(self, store: Store, target: Target, query: Mapping[str, str], form: Form) -> None:
+    def __init__(
+        self, store: Store, target: Target, query: Mapping[str, str], form: Form, bookmark_seconds: float
+    ) -> None:
         self._store = store
+        self._bookmark_seconds = bookmark_seconds
         self._target = target
         self._form = form
         fields = query.get("fieldSelector", "")
@@ -35,30 +38,50 @@ class Watch:
         version = resource_version(query)
         self._begins_with_list = not version or self._streams_list
         self._revision = store.revision if self._begins_with_list else version
+        self._said_list = False
 
-    async def events(self) -> AsyncGenerator[Object, None]:
+    def refusal(self) -> errors.StatusError | None:
+        """Why it cannot begin; told as the first event unless the server has been told to answer with it."""
+        return self._store.refusal(self._target.kind, self._revision)
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         """As the client reads them, without end; an error is the last one."""
         if self._begins_with_list:
             for item in self._store.list(self._target.kind, self._target.namespace):
                 if self._selected(item):
-                    yield {"type": "ADDED", "object": self._form.one(item)}
+                    yield _line("ADDED", bodies.encoded(self._form.one(item)))
         if self._streams_list:
             yield self._bookmark(_INITIAL_EVENTS_END)
-        changes = self._store.watch(self._target.kind, self._revision)
+        pause = self._bookmark_seconds if self._bookmarks else LONGEST_WATCH_S
+        changes = self._store.watch(self._target.kind, self._revision, pause)
         try:
-            async for change in changes:
-                self._revision = change.revision
-                seen = self._seen(change)
-                if seen is not None:
-                    yield {"type": seen[0], "object": self._form.one(seen[1])}
+            async for some in changes:
+                # What is not seen has passed as well.
+                self._revision = max(self._store.revision, self._revision)
+                lines = [line for change in some if (line := self._line(change))]
+                if lines:
+                    yield b"".join(lines)
+                elif not some and self._bookmarks and self._said_list:
+                    yield self._bookmark({})
+                self._said_list = True
         except errors.StatusError as error:
-            yield {"type": "ERROR", "object": error.body}
+            yield _line("ERROR", bodies.encoded(error.body))
         finally:
             await changes.aclose()
 
-    def last(self) -> Object | None:
+    def last(self) -> bytes | None:
         """What is said before the watch ends in time."""
         return self._bookmark({}) if self._bookmarks else None
+
+    def _line(self, change: Event) -> bytes:
+        """Empty for what the client does not see."""
+        seen = self._seen(change)
+        if seen is None:
+            return b""
+        type_, item = seen
+        if item is change.object and self._form.is_plain:
+            return _line(type_, change.encoded)
+        return _line(type_, bodies.encoded(self._form.one(item)))
 
     def _seen(self, change: Event) -> tuple[str, Object] | None:
         """An object that enters the selection is added for this client, one that leaves it is deleted."""
@@ -75,9 +98,14 @@ class Watch:
             return "DELETED", {**change.old, "metadata": metadata}
         return None
 
-    def _bookmark(self, annotations: dict[str, str]) -> Object:
+    def _bookmark(self, annotations: dict[str, str]) -> bytes:
         metadata: Object = {"resourceVersion": str(self._revision), "creationTimestamp": None}
         if annotations:
             metadata["annotations"] = annotations
         kind = self._target.kind
-        return {"type": "BOOKMARK", "object": {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}}
+        body = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
+        return _line("BOOKMARK", bodies.encoded(body))
+
+
+def _line(type_: str, item: bytes) -> bytes:
+    return b'{"type":"%s","object":%s}\n' % (type_.encode(), item)

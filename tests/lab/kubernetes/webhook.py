@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 
 from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.copies import copied
 from lab.kubernetes.errors import StatusError
 from lab.kubernetes.store import Object
 
@@ -40,7 +40,7 @@ def mutate(pod: Object, service_account: Object | None, settings: ClusterSetting
         return pod
     if service_account is None:
         raise _denied(f'serviceaccounts "{pod["spec"].get("serviceAccountName") or "default"}" not found')
-    mutated = copy.deepcopy(pod)
+    mutated: Object = copied(pod)
     annotations = metadata.get("annotations") or {}
     granted = service_account["metadata"].get("annotations") or {}
     seconds = _expiration(annotations.get(EXPIRATION) or granted.get(EXPIRATION) or str(SHORTEST))
