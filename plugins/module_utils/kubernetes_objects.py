@@ -12,6 +12,7 @@ from typing import Any
 from .change import Change, State, States
 from .errors import ConfigurationError, NotReady
 from .kube.connection import MOST_CONNECTIONS
+from .kube.load_balancer import is_load_balancer, wait_for_addresses
 from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.rollout import wait_for_rollouts
 from .plan.manifests import (
@@ -76,8 +77,9 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
 
 
 def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:
-    """Wait for the Deployments among the definitions; other kinds are there once they are written."""
+    """Wait for the Deployments and load balancers among the definitions; other kinds are there once they are written."""
     wait_for_rollouts(client, [key for key in _keys(definitions) if key.kind == "Deployment"], deadline)
+    wait_for_addresses(client, [ObjectKey.of(each) for each in definitions if is_load_balancer(each)], deadline)
 
 
 def wait_absent(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:

@@ -29,6 +29,7 @@ _DISTRIBUTIONS = {
     "azure.mgmt.msi": "azure-mgmt-msi",
     "azure.mgmt.containerservice": "azure-mgmt-containerservice",
     "azure.mgmt.authorization": "azure-mgmt-authorization",
+    "azure.mgmt.privatedns": "azure-mgmt-privatedns",
     "azure.mgmt.core": "azure-mgmt-core",
     "kubernetes": "kubernetes",
 }

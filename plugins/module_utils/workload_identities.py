@@ -40,7 +40,7 @@ from .resources import (
     user_assigned_identity,
 )
 from .resources.federated_credential import FederatedCredential
-from .resources.role_assignment import RoleGrant
+from .resources.role_assignment import RoleAssignment, RoleGrant
 from .waiting import Deadline
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def make_plan(
     delete_identities: bool = False,
     exclusive: bool = False,
     predicting: bool = False,
+    pending_scopes: Sequence[str] = (),
     wait_timeout: float = 600,
     tally: Tally | None = None,
 ) -> Plan:
@@ -79,6 +80,7 @@ def make_plan(
     :param wanted: already validated.
     :param clusters: those that identities with Federation.BINDING are bound to; not asked about without such identities.
     :param predicting: accept a cluster that is not ready yet, and wait for nothing (check mode).
+    :param pending_scopes: ids of resources that need not be there yet, or no longer: they have no role assignments then.
     :param wait_timeout: seconds that each identity binding may take.
     :param delete_identities: with C(present=False), delete the identities themselves as well.
     :param exclusive: with C(present=True), delete the identities' credentials that are not wanted.
@@ -94,7 +96,8 @@ def make_plan(
     }
     wishes = Wishes(shards, issuers, ids, exclusive)
     bindings = _clusters(session, wishes, clusters, wait_timeout, present=present, predicting=predicting)
-    observed = _observe(session, group, wishes, existing, credentials, bindings, present=present)
+    pending = {key(scope) for scope in pending_scopes}
+    observed = _observe(session, group, wishes, existing, credentials, bindings, pending, present=present)
     if present:
         chains = plan_present(wishes, observed)
     else:
@@ -186,6 +189,7 @@ def _observe(
     existing: Mapping[str, State],
     credentials: Mapping[str, Sequence[FederatedCredential]],
     clusters: Sequence[ClusterBindings],
+    pending: set[str],
     *,
     present: bool,
 ) -> Observed:
@@ -203,13 +207,22 @@ def _observe(
         clusters=clusters,
         role_assignments=_flatten(
             parallel(
-                lambda scope: role_assignment.list_at_scope(session, scope),
+                lambda scope: _assignments(session, scope, pending),
                 role_assignment.distinct_scopes(grants),
                 WORKERS,
             )
         ),
         role_definition_ids=_role_definitions(session, grants),
     )
+
+
+def _assignments(session: Session, scope: str, pending: set[str]) -> list[RoleAssignment]:
+    try:
+        return role_assignment.list_at_scope(session, scope)
+    except AzureError as error:
+        if error.status == 404 and key(scope) in pending:
+            return []
+        raise
 
 
 def _credentials(session: Session, group: str, identity: str) -> list[FederatedCredential]:

@@ -40,7 +40,8 @@ options:
     default: false
   wait:
     description:
-      - Wait until Deployments are rolled out, or with O(state=absent) until the objects are gone.
+      - Wait until Deployments are rolled out and Services of type LoadBalancer have an address, or with O(state=absent) until the objects are
+        gone. What holds them up is told at the end, in the words of pods and events.
     type: bool
     default: false
   wait_timeout:

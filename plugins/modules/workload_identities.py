@@ -148,6 +148,14 @@ options:
       - Within an identity, they are deleted last; only where there is no room for the new ones otherwise, first.
     type: bool
     default: false
+  pending_scopes:
+    description:
+      - ARM ids of resources, among the scopes of O(identities[].role_assignments), that need not be there. In check mode an earlier task may be
+        about to make them, and after a teardown they are gone; they have no role assignments then. Any other scope that does not exist is an
+        error.
+    type: list
+    elements: str
+    default: []
   wait_timeout:
     description:
       - Seconds that AKS may take for each identity binding.
@@ -370,6 +378,7 @@ def plan(module: AnsibleModule, tally: Tally) -> Plan:
         delete_identities=params["delete_identities"],
         exclusive=params["exclusive"],
         predicting=module.check_mode,
+        pending_scopes=params["pending_scopes"],
         wait_timeout=params["wait_timeout"],
         tally=tally,
     )
@@ -397,6 +406,7 @@ def main() -> None:
             state=dict(type="str", choices=["present", "absent"], default="present"),
             delete_identities=dict(type="bool", default=False),
             exclusive=dict(type="bool", default=False),
+            pending_scopes=dict(type="list", elements="str", default=[]),
             wait_timeout=dict(type="int", default=600),
             progress_interval=dict(type="int", default=DEFAULT_INTERVAL_S),
         ),

@@ -16,6 +16,7 @@ from azure.keyvault.secrets import SecretClient
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 from azure.mgmt.containerservice import ContainerServiceClient
 from azure.mgmt.msi.v2024_11_30 import ManagedServiceIdentityClient
+from azure.mgmt.privatedns import PrivateDnsManagementClient
 
 from harness.laboratory import Lab
 
@@ -79,6 +80,13 @@ class AzureClients:
     @cached_property
     def authorization(self) -> AuthorizationManagementClient:
         return AuthorizationManagementClient(self.credential, self._subscription, **self._manager)
+
+    @cached_property
+    def private_dns(self) -> PrivateDnsManagementClient:
+        return PrivateDnsManagementClient(self.credential, self._subscription, **self._manager)
+
+    def private_dns_of(self, credential: TokenCredential) -> PrivateDnsManagementClient:
+        return PrivateDnsManagementClient(credential, self._subscription, **self._manager)
 
     def vault(self, credential: TokenCredential) -> SecretClient:
         return SecretClient(self.lab.environment["LAB_VAULT_URL"], credential, connection_verify=self._certificates)

@@ -25,6 +25,10 @@ class Scenario:
     :ivar principal_replication_seconds: how long a new identity is unknown to role assignments.
     :ivar cluster_update_seconds: how long an update of the cluster takes.
     :ivar binding_write_seconds: how long a write or deletion of an identity binding takes.
+    :ivar private_dns_write_seconds: how long a write or deletion of a private DNS zone or of its link to a network takes.
+    :ivar load_balancer_seconds: how long a load balancer takes to have an address.
+    :ivar subnets: of the cluster's network; the first is that of its nodes.
+    :ivar container_subnet: the one that virtual nodes put pods into.
     :ivar credential_write_seconds: how long a write of a federated credential excludes others on its identity.
     :ivar latency_seconds: what every request to any of the services takes on top.
     :ivar throttling: whether ARM has its token buckets.
@@ -51,11 +55,19 @@ class Scenario:
     secret_name: str = "greeting"
     secret_value: str = "Hello from the lab's vault"
     image: str = "registry.example.com/keyvault-reader:1"
+    external_dns_image: str = "registry.k8s.io/external-dns/external-dns"
+    probe_image: str = "registry.example.com/network-probe:1"
     cluster: dict[str, Any] = field(default_factory=dict)
+    network_name: str = "vnet-lab"
+    network_prefixes: tuple[str, ...] = ("10.224.0.0/11",)
+    subnets: dict[str, str] = field(default_factory=lambda: {"aks": "10.224.0.0/16", "cg": "10.241.0.0/16"})
+    container_subnet: str = "cg"
     credential_propagation_seconds: float = 1.0
     principal_replication_seconds: float = 1.0
     cluster_update_seconds: float = 2.0
     binding_write_seconds: float = 1.0
+    private_dns_write_seconds: float = 0.5
+    load_balancer_seconds: float = 1.0
     credential_write_seconds: float = 0.02
     latency_seconds: float = 0.0
     throttling: bool = True
@@ -79,6 +91,10 @@ class Scenario:
     @property
     def vault_id(self) -> str:
         return f"{self.group_id}/providers/Microsoft.KeyVault/vaults/{self.vault_name}"
+
+    @property
+    def network_id(self) -> str:
+        return f"{self.group_id}/providers/Microsoft.Network/virtualNetworks/{self.network_name}"
 
     @property
     def cluster_id(self) -> str:

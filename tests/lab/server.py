@@ -23,7 +23,7 @@ import aiohttp
 from aiohttp import web
 
 from lab.access_tokens import Principal, TokenMint
-from lab.arm import authorization
+from lab.arm import authorization, virtual_networks
 from lab.arm.app import ResourceManager
 from lab.arm.cluster_body import cluster_body
 from lab.arm.managed_clusters import ManagedClusters, features
@@ -31,6 +31,7 @@ from lab.arm.resource_groups import new_group
 from lab.certificates import ADDRESS, Authority, write_private
 from lab.cloud import Cloud
 from lab.control import Control
+from lab.dns_resolver import DnsResolver
 from lab.entra import Entra
 from lab.faults import Faults
 from lab.federation import Federation
@@ -38,11 +39,12 @@ from lab.issuer import Issuer
 from lab.key_vault import KeyVault
 from lab.kubeconfig import kubeconfig
 from lab.kubernetes import app as api_server
-from lab.kubernetes.cluster import ClusterSettings
+from lab.kubernetes.cluster import API_SERVICE, DNS_SERVICE, ClusterSettings
 from lab.kubernetes.control import KubernetesControl
 from lab.kubernetes.controllers import Controllers
 from lab.kubernetes.listeners import ListenerCost
 from lab.kubernetes.namespaces import ROOT_CA
+from lab.kubernetes.pod_network import NETWORK_RESOLVER
 from lab.kubernetes.pod_starts import PodStarts
 from lab.kubernetes.registry import (
     CONFIG_MAP,
@@ -62,6 +64,7 @@ from lab.scenario import Scenario
 
 SERVICES = ("arm", "entra", "issuer", "keyvault", "kubernetes", "control")
 APPLICATION = Path(__file__).resolve().parents[2] / "docs" / "examples" / "keyvault_reader" / "app.py"
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 # What the lab's kubeconfig signs in as.
 USER = "clusterUser_rg-lab_aks-lab"
 _SETTLING_TIMEOUT_S = 60
@@ -101,6 +104,7 @@ class Lab:
         self._audiences = (f"{self._urls['arm']}/", self._urls["arm"])
         if scenario.mutating_admission_policies:
             switch_on_mutating_policies()
+        self._resolver = DnsResolver(self._cloud, scenario.network_id)
         self._settings = self._cluster_settings()
         self._tokens = TokenIssuer(self._settings)
         self._controllers = Controllers(self._store, self._settings, self._tokens)
@@ -125,6 +129,11 @@ class Lab:
     @contextlib.asynccontextmanager
     async def _serving(self, client: aiohttp.ClientSession) -> AsyncIterator[None]:
         tls = self._authority.server_context()
+        async with self._resolver.serving(), self._serving_http(client, tls):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _serving_http(self, client: aiohttp.ClientSession, tls: ssl.SSLContext) -> AsyncIterator[None]:
         runners = [
             await self._serve(name, application, tls) for name, application in self._applications(client).items()
         ]
@@ -193,8 +202,23 @@ class Lab:
                 "REQUESTS_CA_BUNDLE": authority_file,
                 "SSL_CERT_FILE": authority_file,
                 "NO_PROXY": ADDRESS,
+                "LAB_RESOURCE_MANAGER": self._urls["arm"],
+                "LAB_RESOLVERS": json.dumps({NETWORK_RESOLVER: self._resolver.address}),
             },
-            applications={scenario.image: APPLICATION},
+            cluster_ip_environment={
+                "LAB_CLUSTER_IPS": json.dumps(
+                    # The cluster's own server asks the network's for what is not of the cluster.
+                    {f"{API_SERVICE}:443": self._urls["kubernetes"], DNS_SERVICE: self._resolver.address}
+                )
+            },
+            applications={
+                scenario.image: APPLICATION,
+                scenario.external_dns_image: PROGRAMS / "external_dns",
+                scenario.probe_image: PROGRAMS / "network_probe.py",
+            },
+            network_name=scenario.network_name,
+            subnets=scenario.subnets,
+            load_balancer_seconds=scenario.load_balancer_seconds,
             region=scenario.location,
             virtual_nodes=scenario.virtual_nodes,
             # The infrastructure pods must have room.
@@ -220,6 +244,7 @@ class Lab:
             scenario.vault_id,
             {**vault, "location": scenario.location, "properties": {"vaultUri": self._urls["keyvault"]}},
         )
+        virtual_networks.furnish(cloud, scenario)
         cluster = merge(cluster_body(scenario, uuid.uuid4().hex[:24]), scenario.cluster)
         if features(cluster)[0]:
             cluster["properties"]["oidcIssuerProfile"]["issuerURL"] = self._settings.issuer_url
@@ -290,4 +315,7 @@ class Lab:
             "LAB_VAULT_URL": self._urls["keyvault"],
             "LAB_VAULT_ID": scenario.vault_id,
             "LAB_IMAGE": scenario.image,
+            "LAB_NETWORK_ID": scenario.network_id,
+            "LAB_DNS": self._resolver.address,
+            "LAB_PROBE_IMAGE": scenario.probe_image,
         }

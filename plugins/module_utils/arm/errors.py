@@ -28,6 +28,7 @@ HINTS = {
     "InvalidSubscriptionId": "Check subscription_id (AZURE_SUBSCRIPTION_ID): it must be a GUID.",
     "ResourceGroupNotFound": "Check resource_group and subscription_id; the collection creates no resource groups.",
     "ParentResourceNotFound": "The identity does not exist: create it first (aks.virtual_nodes.user_assigned_identity).",
+    "LinkedAuthorizationFailed": "Give the principal that runs the play a role on the resource that the message names as linked scope.",
     "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register --namespace <name>.",
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": "Another writer is changing the same identity; run again.",
     "RequestDisallowedByPolicy": "An Azure Policy forbids it; the message names the policy.",

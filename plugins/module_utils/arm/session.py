@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from azure.mgmt.containerservice import ContainerServiceClient
     from azure.mgmt.core import ARMPipelineClient
     from azure.mgmt.msi.v2024_11_30 import ManagedServiceIdentityClient
+    from azure.mgmt.privatedns import PrivateDnsManagementClient
 
 USER_AGENT = "ansible-aks.virtual_nodes"
 
@@ -90,6 +91,12 @@ class Session:
         from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
         return AuthorizationManagementClient(self.credential, self.subscription_id, **self._settings)
+
+    @cached_property
+    def private_dns(self) -> PrivateDnsManagementClient:
+        from azure.mgmt.privatedns import PrivateDnsManagementClient
+
+        return PrivateDnsManagementClient(self.credential, self.subscription_id, **self._settings)
 
     @cached_property
     def _pacer(self) -> Pacer:

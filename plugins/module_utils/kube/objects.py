@@ -185,6 +185,28 @@ class ObjectClient:
             )
         return items
 
+    def last_event(self, key: ObjectKey) -> Manifest | None:
+        """What was last said of an object; a warning, if there is one."""
+        selector = f"involvedObject.kind={key.kind},involvedObject.name={key.name}"
+        event = ObjectKey("v1", "Event", key.namespace, "")
+        with kubernetes_errors(f"Listing the events of {key}"):
+            found = self._resource(event).get(namespace=key.namespace, field_selector=selector).to_dict()["items"]
+        last: Manifest | None = max(found, key=_moment_of_event, default=None)
+        return last
+
+    def log(self, namespace: str, pod: str, lines: int) -> str:
+        """The last lines of the log of a pod with one container; empty while there is none."""
+        try:
+            with kubernetes_errors(f"Reading the log of pod '{namespace}/{pod}'"):
+                answer = self._client.request(
+                    "get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query_params=[("tailLines", lines)]
+                )
+        except KubernetesError as error:
+            if error.status in (400, 404):  # not started yet, or gone
+                return ""
+            raise
+        return str(answer)
+
     def _resource(self, key: ObjectKey) -> Any:
         kind = (key.api_version, key.kind)
         if kind not in self._resources:
@@ -202,3 +224,8 @@ class ObjectClient:
             raise ConfigurationError(
                 f"The cluster does not know {kind} of {api_version}: check apiVersion and kind."
             ) from None
+
+
+def _moment_of_event(event: Manifest) -> tuple[bool, str]:
+    moment = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or ""
+    return event.get("type") == "Warning", str(moment)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from lab.access_tokens import Principal, TokenMint, TokenRefused
-from lab.arm import authorization, errors, identities, resource_groups
+from lab.arm import authorization, errors, identities, resource_groups, virtual_networks
 from lab.arm.call import Answer, Call
 from lab.arm.identity_bindings import IdentityBindings
 from lab.arm.managed_clusters import ManagedClusters
+from lab.arm.private_dns import PrivateDns
 from lab.arm.throttling import Throttle
 from lab.cloud import Cloud
 from lab.scenario import Scenario
@@ -62,6 +63,19 @@ _API_VERSIONS = {
         "2020-04-01-preview",
         "2022-04-01",
         "2022-05-01-preview",
+    ),
+    # Of private DNS (the first three), and of virtual networks.
+    "microsoft.network": (
+        "2018-09-01",
+        "2020-06-01",
+        "2024-06-01",
+        "2022-01-01",
+        "2023-11-01",
+        "2024-05-01",
+        "2024-07-01",
+        "2025-01-01",
+        "2025-05-01",
+        "2025-07-01",
     ),
 }
 _RESOURCES = re.compile(r"20(1[5-9]|2[0-9])-[01][0-9]-[0-3][0-9](-preview)?")
@@ -135,6 +149,8 @@ def _routes(clusters: ManagedClusters) -> list[Route]:
         ("PUT", one_binding, f"{binding}/write", bindings.put),
         ("DELETE", one_binding, f"{binding}/delete", bindings.delete),
         ("GET", operations, "", clusters.operation),
+        *virtual_networks.rows(),
+        *PrivateDns().rows(),
     ]  # fmt: skip
     return [_route(*row) for row in table]
 

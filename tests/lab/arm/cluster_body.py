@@ -20,7 +20,7 @@ def cluster_body(scenario: Scenario, resource_uid: str) -> Body:
     name, group, location = scenario.cluster_name, scenario.resource_group, scenario.location
     node_group = f"MC_{group}_{name}_{location}"
     subscription = f"/subscriptions/{scenario.subscription_id}"
-    network = f"{subscription}/resourceGroups/{group}/providers/Microsoft.Network/virtualNetworks/vnet-lab/subnets"
+    network = f"{scenario.network_id}/subnets"
     kubelet = f"{subscription}/resourcegroups/{node_group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     fqdn = f"{name}-dns-{resource_uid[:8]}.hcp.{location}.azmk8s.io"
     return {

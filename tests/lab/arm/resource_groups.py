@@ -19,6 +19,7 @@ _PROVIDERS = (
     "Microsoft.ContainerInstance",
     "Microsoft.Authorization",
     "Microsoft.KeyVault",
+    "Microsoft.Network",
     "Microsoft.Resources",
 )
 

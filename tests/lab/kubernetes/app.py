@@ -13,13 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.kubernetes import admission_policies, bodies, discovery, errors, openapi, subresources, target
+from lab.kubernetes import admission_policies, authorization, bodies, discovery, errors, openapi, subresources, target
+from lab.kubernetes.authorization import ServiceAccountUser
 from lab.kubernetes.bodies import answer
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.controllers import Controllers
 from lab.kubernetes.deletion import Deleter
 from lab.kubernetes.reads import Form, Reader
-from lab.kubernetes.registry import NAMESPACE
+from lab.kubernetes.registry import NAMESPACE, POD, SERVICE_ACCOUNT, Kind
 from lab.kubernetes.store import Object, Store
 from lab.kubernetes.target import Target
 from lab.kubernetes.tokens import TokenIssuer
@@ -89,7 +90,7 @@ class _ApiServer:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         try:
             scheme, _blank, token = request.headers.get("Authorization", "").partition(" ")
-            user = self._credentials.get(token) if scheme.lower() == "bearer" else None
+            user = self._user(token) if scheme.lower() == "bearer" else None
             if user is None:
                 raise errors.unauthorized()
             request["user"] = user
@@ -111,6 +112,22 @@ class _ApiServer:
             LOG.exception("%s %s failed", request.method, request.path_qs)
             refusal = errors.internal(f"{type(error).__name__}: {error}")
         return answer(refusal.body, refusal.code)
+
+    def _user(self, token: str) -> str | ServiceAccountUser | None:
+        if token in self._credentials:
+            return self._credentials[token]
+        claims = self._tokens.verify(token)
+        if claims is None:
+            return None
+        bound = claims["kubernetes.io"]
+        named, pod = bound["serviceaccount"], bound.get("pod")
+        account = self._store.find(SERVICE_ACCOUNT, bound["namespace"], named["name"])
+        # A token goes with its ServiceAccount and its pod.
+        if account is None or account["metadata"]["uid"] != named["uid"]:
+            return None
+        if pod and not self._store.find(POD, bound["namespace"], pod["name"]):
+            return None
+        return ServiceAccountUser(bound["namespace"], named["name"])
 
     async def _end_streams(self, _application: web.Application) -> None:
         for task in self._streams:
@@ -160,8 +177,11 @@ class _ApiServer:
         admission_policies.begin_request()
         for kind in discovery.REVIEWS:
             if (kind.group, kind.version, kind.plural) == (group, version, rest) and request.method == "POST":
-                return answer(subresources.review(kind, await bodies.read_object(request), request["user"]), 201)
+                return answer(self._review(kind, await bodies.read_object(request), request["user"]), 201)
         asked = target.parse(group, version, rest)
+        if isinstance(request["user"], ServiceAccountUser):
+            verb = authorization.verb_of(request.method, request.query, named=bool(asked.name))
+            authorization.require(self._store, request["user"], verb, asked)
         if asked.subresource and asked.subresource != "status":
             return await self._subresource(request, asked)
         # Nobody creates or deletes in all namespaces at once.
@@ -178,6 +198,16 @@ class _ApiServer:
             case "DELETE" if not asked.subresource and (asked.name or (scoped and asked.kind is not NAMESPACE)):
                 return await self._delete(request, asked)
         raise errors.method_not_allowed()
+
+    def _review(self, kind: Kind, given: Object, user: str | ServiceAccountUser) -> Object:
+        reviewed = subresources.review(kind, given, str(user))
+        if isinstance(user, ServiceAccountUser):
+            if "userInfo" in reviewed["status"]:
+                reviewed["status"]["userInfo"]["groups"] = list(user.groups)
+            else:
+                allowed = authorization.review(self._store, user, given.get("spec") or {})
+                reviewed["status"] = {"allowed": allowed}
+        return reviewed
 
     async def _read(self, request: web.Request, asked: Target) -> web.StreamResponse:
         query = request.query

@@ -11,6 +11,10 @@ from pathlib import Path
 from lab.kubernetes.listeners import ListenerCost
 from lab.kubernetes.pod_starts import PodStarts
 
+# The cluster IPs that every cluster has: of the API server, and of its own DNS.
+API_SERVICE = "10.0.0.1"
+DNS_SERVICE = "10.0.0.10"
+
 
 @dataclass
 class ClusterSettings:
@@ -21,7 +25,11 @@ class ClusterSettings:
     :ivar authority_host: Entra's base URL, which the webhook gives to pods.
     :ivar api_server_url: the API server, which is the issuer until the public one is switched on.
     :ivar pod_environment: what a process on a virtual node is given beside the environment of its container.
-    :ivar applications: image name to the Python file that is run for it.
+    :ivar applications: image name to the Python file, or directory with a C(__main__.py), that is run for it. A name without a tag
+        stands for all tags.
+    :ivar cluster_ip_environment: what leads a process to where kube-proxy would, given to those that have one.
+    :ivar network_name: the virtual network.
+    :ivar subnets: of that network, name to prefix; the first is that of the nodes.
     :ivar python: the interpreter for those files.
     :ivar directory: where the processes' private directories are made.
     :ivar region: Azure's name of the region, for messages.
@@ -41,7 +49,12 @@ class ClusterSettings:
     python: str
     oidc_issuer: bool = False
     workload_identity: bool = False
-    service_host: str = "10.0.0.1"
+    service_host: str = API_SERVICE
+    dns_service: str = DNS_SERVICE
+    cluster_ip_environment: dict[str, str] = field(default_factory=dict)
+    network_name: str = "vnet"
+    subnets: dict[str, str] = field(default_factory=lambda: {"aks": "10.224.0.0/16"})
+    load_balancer_seconds: float = 1.0
     pod_environment: dict[str, str] = field(default_factory=dict)
     applications: dict[str, Path] = field(default_factory=dict)
     region: str = "westeurope"
@@ -52,6 +65,12 @@ class ClusterSettings:
     listeners: ListenerCost | None = None
     bookmark_seconds: float = 60.0
     refuse_expired_watches: bool = False
+
+    def application(self, image: str) -> Path | None:
+        """What is run for an image; None if it only looks as if it ran."""
+        repository = image.split("@")[0]
+        repository = repository[: repository.rindex(":")] if ":" in repository.rsplit("/", 1)[-1] else repository
+        return self.applications.get(image) or self.applications.get(repository)
 
     @property
     def token_issuer(self) -> str:

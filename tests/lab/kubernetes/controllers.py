@@ -10,6 +10,7 @@ import asyncio
 from lab.kubernetes.chart import Charts
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.deployments import Deployments
+from lab.kubernetes.endpoint_slices import EndpointSlices
 from lab.kubernetes.garbage import GarbageCollector
 from lab.kubernetes.index import Index
 from lab.kubernetes.listeners import Listeners
@@ -38,7 +39,8 @@ class Controllers:
             Namespaces(store, settings, index),
             Deployments(store, settings, index, recorder),
             ReplicaSets(store, settings, index, recorder),
-            LoadBalancers(store),
+            LoadBalancers(store, settings, recorder),
+            EndpointSlices(store),
             self._charts,
         )
         store.listen(self._follow)

@@ -28,7 +28,7 @@ QUOTA_RETRY_SECONDS = 10.0
 
 class PodRunner:
     """
-    :ivar virtual: whether its node is a virtual node, where images that are known run as processes.
+    :ivar virtual: whether its node is a virtual node.
     :ivar start_seconds: how long it takes to start.
     :ivar failure: how it fails, as long as pods fail at all: C(image), C(quota), C(crash), or not.
     """
@@ -116,9 +116,9 @@ class PodRunner:
     async def _prepare(self) -> float | None:
         """Make the sandbox if a container has a process; after how many seconds its tokens are renewed."""
         images = [container.spec["image"] for container in self._containers]
-        if not self._virtual or not any(self._is_run(image) for image in images):
+        if not any(self._is_run(image) for image in images):
             return None
-        self._sandbox = Sandbox(self._store, self._settings, self._tokens)
+        self._sandbox = Sandbox(self._store, self._settings, self._tokens, virtual=self._virtual)
         self._containers = [
             Container(
                 self._present(),
@@ -145,7 +145,7 @@ class PodRunner:
         return f"Failed to create pod sandbox: rpc error: code = Unknown desc = {why}"
 
     def _is_run(self, image: str) -> bool:
-        return image in self._settings.applications and not image_is_missing(image)
+        return self._settings.application(image) is not None and not image_is_missing(image)
 
     async def _renew_tokens(self, sandbox: Sandbox, seconds: float) -> None:
         while True:

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from lab.kubernetes import pod_network
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.process import Process
 from lab.kubernetes.registry import CONFIG_MAP, SERVICE_ACCOUNT, Kind, known
@@ -34,32 +35,37 @@ class NotStartable(Exception):
 
 
 class Sandbox:
-    def __init__(self, store: Store, settings: ClusterSettings, tokens: TokenIssuer) -> None:
+    """
+    :param virtual: whether it is on a virtual node.
+    """
+
+    def __init__(self, store: Store, settings: ClusterSettings, tokens: TokenIssuer, *, virtual: bool) -> None:
         self._store = store
         self._settings = settings
         self._tokens = tokens
+        self._virtual = virtual
         # mkdtemp makes it private.
         self.directory = Path(tempfile.mkdtemp(prefix="pod-", dir=settings.directory))
 
     def mount(self, pod: Object) -> float | None:
         """
-        Write the projected volumes.
+        Write what is mounted, and C(/etc/resolv.conf).
 
         :returns: after how many seconds they are to be written again because a token is renewed.
         """
         volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
         lives = []
+        _write(self.path("/etc"), "resolv.conf", pod_network.resolv_conf(pod, self._settings, virtual=self._virtual))
         for container in pod["spec"]["containers"]:
             for mount in container.get("volumeMounts") or []:
-                projected = volumes.get(mount["name"], {}).get("projected") or {}
-                for source in projected.get("sources") or []:
-                    lives += self._write_source(pod, source, mount["mountPath"])
+                for source in _sources(volumes.get(mount["name"], {})):
+                    lives += self._write_source(pod, source, mount)
         return min(lives) * RENEWED_AT if lives else None
 
-    def _write_source(self, pod: Object, source: Object, mount_path: str) -> list[int]:
+    def _write_source(self, pod: Object, source: Object, mount: Object) -> list[int]:
         """The lives of the tokens that were written."""
         namespace = pod["metadata"]["namespace"]
-        base = self.path(mount_path)
+        base = self.path(mount["mountPath"])
         if token := source.get("serviceAccountToken"):
             seconds = int(token.get("expirationSeconds", DEFAULT_TOKEN_SECONDS))
             account = self._named(SERVICE_ACCOUNT, namespace, pod["spec"].get("serviceAccountName") or "default")
@@ -67,11 +73,15 @@ class Sandbox:
             minted, _expires = self._tokens.mint(namespace, account, audiences, seconds, pod)
             _write(base, token["path"], minted)
             return [seconds]
-        if config_map := source.get("configMap"):
-            data = self._named(CONFIG_MAP, namespace, config_map["name"]).get("data") or {}
-            items = config_map.get("items") or [{"key": key, "path": key} for key in data]
-            for item in items:
-                _write(base, item["path"], _key(CONFIG_MAP, config_map["name"], data, item["key"]))
+        for field, kind in (("configMap", CONFIG_MAP), ("secret", SECRET)):
+            if files := source.get(field):
+                data = self._data(kind, namespace, files) or {}
+                for item in files.get("items") or [{"key": key, "path": key} for key in data]:
+                    text = _key(kind, files["name"], data, item["key"])
+                    if not mount.get("subPath"):
+                        _write(base, item["path"], text)
+                    elif item["path"] == mount["subPath"]:
+                        _write(base.parent, base.name, text)
         for item in (source.get("downwardAPI") or {}).get("items") or []:
             if field := item.get("fieldRef"):
                 _write(base, item["path"], _field(pod, field["fieldPath"]))
@@ -79,9 +89,13 @@ class Sandbox:
 
     async def start(self, pod: Object, container: Object, log: str) -> Process:
         environment = self._environment(pod, container)
-        file = self._settings.applications[container["image"]]
+        command = [self._settings.python, str(self._settings.application(container["image"]))]
+        arguments = [
+            VARIABLE.sub(lambda found: environment.get(found[1], found[0]), each)
+            for each in container.get("args") or []
+        ]
         return await Process.start(
-            [self._settings.python, str(file)], self.directory, environment, self.path(f"/var/log/{log}.log")
+            [*command, *arguments], self.directory, environment, self.path(f"/var/log/{log}.log")
         )
 
     def remove(self) -> None:
@@ -92,7 +106,7 @@ class Sandbox:
         return _inside(self.directory, mounted)
 
     def _environment(self, pod: Object, container: Object) -> dict[str, str]:
-        values: dict[str, str] = {}
+        values = pod_network.service_variables(pod, self._store, self._settings)
         for source in container.get("envFrom") or []:
             values |= self._all_keys(pod["metadata"]["namespace"], source)
         for variable in container.get("env") or []:
@@ -103,7 +117,10 @@ class Sandbox:
             if value is not None:
                 values[variable["name"]] = value
         mounts = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts") or []]
-        return self._settings.pod_environment | {name: self._rewritten(value, mounts) for name, value in values.items()}
+        given = {name: self._rewritten(value, mounts) for name, value in values.items()}
+        reach = self._settings.cluster_ip_environment
+        proxied = reach if not self._virtual or pod_network.has_kube_proxy(pod) else {}
+        return self._settings.pod_environment | proxied | given
 
     def _rewritten(self, value: str, mounts: list[str]) -> str:
         below = any(value == mount or value.startswith(f"{mount}/") for mount in mounts if mount)
@@ -142,6 +159,18 @@ class Sandbox:
         if found is None:
             raise NotStartable(f'{kind.singular} "{name}" not found')
         return found
+
+
+def _sources(volume: Object) -> list[Object]:
+    """What is in a volume, in the form of the sources of a projected one."""
+    sources = list((volume.get("projected") or {}).get("sources") or [])
+    if config_map := volume.get("configMap"):
+        sources.append({"configMap": config_map})
+    if secret := volume.get("secret"):
+        sources.append({"secret": {**secret, "name": secret["secretName"]}})
+    if downward := volume.get("downwardAPI"):
+        sources.append({"downwardAPI": downward})
+    return sources
 
 
 def _key(kind: Kind, name: str, data: dict[str, str], key: str) -> str:

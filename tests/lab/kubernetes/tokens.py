@@ -98,6 +98,19 @@ class TokenIssuer:
         expires = datetime.fromtimestamp(issued + seconds, tz=UTC)
         return token, expires.strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    def verify(self, token: str) -> dict[str, Any] | None:
+        """The claims of a token for the API server; None if it is not one, or no longer."""
+        audiences = [self._settings.token_issuer, self._settings.issuer_url, self._settings.api_server_url]
+        for key in self._keys:
+            try:
+                claims: dict[str, Any] = jwt.decode(
+                    token, key.private.public_key(), algorithms=["RS256"], audience=audiences
+                )
+            except jwt.InvalidTokenError:
+                continue
+            return claims
+        return None
+
     def rotate(self) -> None:
         """As C(az aks rotate-service-account-signing-keys): the key before the last is no longer published."""
         self._keys = [SigningKey.generate(), self._keys[0]]
