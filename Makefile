@@ -55,6 +55,10 @@ collection: venv
 demo: venv ## Show the whole recipe on the lab, step by step
 	@$(bin)/python tests/demo
 
+.PHONY: demo-scale
+demo-scale: venv ## Show 2,400 pods arriving at 1,000 a minute; writes build/rollout.svg and build/rollout.json (6 minutes)
+	@$(run) demo.scale
+
 .PHONY: lab
 lab: venv ## Start the lab in build/lab and say how to use it; `make lab-stop` ends it
 	@$(run) lab start --directory build/lab
@@ -108,6 +112,10 @@ bench: collection venv-az ## Measure the bulk path beside what people do today; 
 bench-publish: venv ## Put the figures of the last `make bench` into docs/performance.md
 	@$(run) benchmarks.publish
 
+.PHONY: bench-rollout
+bench-rollout: venv ## Measure rollouts of 240, 2,400 and 12,000 pods; writes build/bench-rollout.json (20 minutes)
+	@$(run) benchmarks.rollout
+
 .PHONY: lint
 lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-lint with its production profile
 
@@ -115,7 +123,8 @@ lint: lint-python lint-yaml lint-ansible ## ruff, mypy, yamllint, and ansible-li
 lint-python: collection
 	@$(bin)/ruff check --cache-dir build/ruff .
 	@$(bin)/ruff format --check --quiet --cache-dir build/ruff plugins tests docs
-	@$(bin)/mypy -p ansible_collections.aks.virtual_nodes.plugins.module_utils -p ansible_collections.aks.virtual_nodes.plugins.plugin_utils -p ansible_collections.aks.virtual_nodes.plugins.action -p lab -p harness -p tooling -p demo -p benchmarks -p clients
+	@$(bin)/mypy $(addprefix -p ansible_collections.aks.virtual_nodes.plugins.,module_utils plugin_utils action filter) \
+		-p lab -p harness -p tooling -p demo -p benchmarks -p clients
 
 .PHONY: lint-yaml
 lint-yaml: venv

@@ -6,9 +6,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class VirtualNodesError(Exception):
-    """Base of all failures that are explained to the user."""
+    """Base of all failures that are explained to the user.
+
+    :ivar results: what the module shall return beside the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.results: dict[str, Any] = {}
 
 
 class ConfigurationError(VirtualNodesError):

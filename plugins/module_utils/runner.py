@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -52,12 +53,24 @@ def open_cluster(module: AnsibleModule) -> Any:
     return connect({name: module.params[name] for name in AUTH_ARG_SPEC})
 
 
-def run_plan(module: AnsibleModule, make_plan: Callable[[], Plan], wait: Callable[[], None] | None = None) -> NoReturn:
+def run_plan(
+    module: AnsibleModule,
+    make_plan: Callable[[], Plan],
+    wait: Callable[[], None] | None = None,
+    describe: Callable[[], str] | None = None,
+) -> NoReturn:
     """Make the plan, apply it unless in check mode, and end the module.
 
     :param wait: called after the writes (also when there were none, for a run that takes up an interrupted one).
+    :param describe: makes a line on the progress for the operator (option C(progress_interval)).
     """
-    with_errors(module, lambda: _end(module, *_carry_out(module, make_plan(), wait)))
+
+    def work() -> None:
+        with reporting(describe, module.params["progress_interval"]) if describe else nullcontext():
+            failed, result = _carry_out(module, make_plan(), wait)
+        _end(module, failed, result)
+
+    with_errors(module, work)
 
 
 def run_long_plan(module: AnsibleModule, make_plan: Callable[[Tally], Plan]) -> NoReturn:
@@ -135,6 +148,10 @@ def _diff(module: AnsibleModule, changes: Sequence[Change]) -> dict[str, Any]:
 
 
 def _details(error: VirtualNodesError) -> dict[str, Any]:
+    return {**_origin(error), **error.results}
+
+
+def _origin(error: VirtualNodesError) -> dict[str, Any]:
     if isinstance(error, AzureError):
         return {"error_code": error.code, "status": error.status, "request_id": error.request_id}
     if isinstance(error, KubernetesError):

@@ -16,7 +16,7 @@ from .change import UNKNOWN
 from .errors import ConfigurationError, NotReady
 from .kube.load_balancer import address_of, service_key, wait_for_addresses
 from .kube.objects import Manifest, ObjectClient, ObjectKey
-from .kube.rollout import pod_reason
+from .kube.pods import why_not_ready
 from .plan.dns_ownership import Owners
 from .resources import private_dns_zone
 from .resources.private_dns_zone import RecordSet
@@ -194,7 +194,7 @@ class Check:
         pods = self._client.pods(self._external_dns.namespace, {"app.kubernetes.io/name": self._external_dns.name})
         if not pods:
             return f"external-dns ({where}) has no pod."
-        reasons = [reason for pod in pods if (reason := pod_reason(pod.get("status") or {}))]
+        reasons = [str(why) for pod in pods if (why := why_not_ready(pod.get("status") or {}))]
         state = f"is not ready: {'; '.join(reasons)}." if reasons else "is running."
         said = next((line for pod in pods if (line := self._last_error(pod))), "")
         return f"external-dns ({where}) {state}" + (f" It last said: {said}" if said else " Its log has no error.")

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.laboratory import REPOSITORY
 
@@ -76,6 +76,16 @@ class PlaybookRun:
         return results[-1]
 
 
+def _whole_line(file: IO[str]) -> str:
+    """The next line; nothing while it, or the rest of it, is still to be written."""
+    position = file.tell()
+    line = file.readline()
+    if line.endswith("\n"):
+        return line
+    file.seek(position)
+    return ""
+
+
 def _descendants(pid: int) -> list[int]:
     """The processes that a process has started, and theirs."""
     try:
@@ -92,6 +102,7 @@ class AnsiblePlaybook:
     directory: Path
     environment: Mapping[str, str]
     on_task: Callable[[TaskOutcome], None] = field(default=lambda _outcome: None)
+    on_line: Callable[[str], None] = field(default=lambda _line: None)
 
     def run(
         self,
@@ -120,6 +131,11 @@ class AnsiblePlaybook:
 
     def run_and_kill(self, playbook: str | Path, *, after_seconds: float) -> None:
         """Run a playbook, and end it and all that it has started by SIGKILL after a while."""
+        end = time.monotonic() + after_seconds
+        self.run_and_kill_when(playbook, lambda: time.monotonic() >= end)
+
+    def run_and_kill_when(self, playbook: str | Path, moment: Callable[[], bool]) -> None:
+        """The same, as soon as it is time; a playbook that has ended by itself before is left alone."""
         with tempfile.TemporaryDirectory(dir=self._made("runs")) as run_directory:
             record = Path(run_directory) / "tasks.jsonl"
             record.touch(mode=0o600)
@@ -133,9 +149,9 @@ class AnsiblePlaybook:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             ) as process:
-                try:
-                    process.wait(after_seconds)
-                except subprocess.TimeoutExpired:
+                while process.poll() is None and not moment():
+                    time.sleep(0.01)
+                if process.poll() is None:
                     # Ansible's workers have sessions of their own.
                     for child in [*_descendants(process.pid), process.pid]:
                         with contextlib.suppress(ProcessLookupError):
@@ -144,26 +160,35 @@ class AnsiblePlaybook:
     def _watch(self, argv: Sequence[str], environment: Mapping[str, str], record: Path) -> PlaybookRun:
         started = time.monotonic()
         outcomes: list[TaskOutcome] = []
-        with tempfile.TemporaryFile(mode="w+", encoding="utf-8") as output, record.open(encoding="utf-8") as lines:
-            with subprocess.Popen(
-                argv, env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            ) as process:
+        with tempfile.TemporaryDirectory(dir=self._made("runs")) as directory, record.open(encoding="utf-8") as lines:
+            file = Path(directory) / "output"
+            with (
+                file.open("wb") as output,
+                file.open(encoding="utf-8", errors="replace") as shown,
+                subprocess.Popen(
+                    argv,
+                    env=environment,
+                    cwd=REPOSITORY,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                ) as process,
+            ):
                 while process.poll() is None:
                     self._take(lines, outcomes)
+                    self._show(shown)
                     time.sleep(0.1)
-            self._take(lines, outcomes)
-            output.seek(0)
-            text = output.read()
+                self._take(lines, outcomes)
+                self._show(shown)
+            text = file.read_text(encoding="utf-8", errors="replace")
         return PlaybookRun(process.returncode, text, time.monotonic() - started, tuple(outcomes))
 
-    def _take(self, lines: Any, outcomes: list[TaskOutcome]) -> None:
-        while True:
-            position = lines.tell()
-            line = lines.readline()
-            if not line.endswith("\n"):
-                # Half a line: the rest of it is still being written.
-                lines.seek(position)
-                return
+    def _show(self, output: IO[str]) -> None:
+        while line := _whole_line(output):
+            self.on_line(line.rstrip("\n"))
+
+    def _take(self, lines: IO[str], outcomes: list[TaskOutcome]) -> None:
+        while line := _whole_line(lines):
             outcome = TaskOutcome(**json.loads(line))
             outcomes.append(outcome)
             self.on_task(outcome)

@@ -42,6 +42,7 @@ class Scenario:
     :ivar pod_seed: of the sequence that starts and failures are drawn from.
     :ivar listener_cost: whether requests wait for what kube-proxies cost the API server, by the model of C(ListenerCost).
     :ivar bookmark_seconds: after so much silence a watch that wants bookmarks gets one.
+    :ivar mutating_admission_policies: whether the API server has them, which AKS does not let anyone switch on before Kubernetes 1.36.
     """
 
     tenant_id: str = field(default_factory=_guid)
@@ -81,6 +82,7 @@ class Scenario:
     pod_seed: int = 0
     listener_cost: bool = False
     bookmark_seconds: float = 60.0
+    mutating_admission_policies: bool = False
 
     @property
     def group_id(self) -> str:

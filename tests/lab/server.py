@@ -46,7 +46,14 @@ from lab.kubernetes.listeners import ListenerCost
 from lab.kubernetes.namespaces import ROOT_CA
 from lab.kubernetes.pod_network import NETWORK_RESOLVER
 from lab.kubernetes.pod_starts import PodStarts
-from lab.kubernetes.registry import CONFIG_MAP, NAMESPACE, NODE, SERVICE_ACCOUNT, STATEFUL_SET
+from lab.kubernetes.registry import (
+    CONFIG_MAP,
+    NAMESPACE,
+    NODE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    switch_on_mutating_policies,
+)
 from lab.kubernetes.store import Store
 from lab.kubernetes.tokens import TokenIssuer
 from lab.listener import Listener, listening_socket
@@ -95,6 +102,8 @@ class Lab:
         self._mint = TokenMint(scenario.tenant_id, self._urls["entra"])
         self._vault_resource = f"https://{ADDRESS.partition('.')[2]}:{self._sockets['keyvault'].getsockname()[1]}"
         self._audiences = (f"{self._urls['arm']}/", self._urls["arm"])
+        if scenario.mutating_admission_policies:
+            switch_on_mutating_policies()
         self._resolver = DnsResolver(self._cloud, scenario.network_id)
         self._settings = self._cluster_settings()
         self._tokens = TokenIssuer(self._settings)

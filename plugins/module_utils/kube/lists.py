@@ -28,11 +28,18 @@ def items(client: Any, path: str, what: str, **selectors: str) -> Iterator[dict[
     :param selectors: C(label_selector), C(field_selector).
     :raises KubernetesError: status 410 when the server no longer knows the rest of the list; it has to be read anew.
     """
+    for page in pages(client, path, what, **selectors):
+        yield from page.pop("items", None) or []
+
+
+def pages(client: Any, path: str, what: str, **selectors: str) -> Iterator[dict[str, Any]]:
+    """The same by pages; the first one's C(metadata.resourceVersion) is that of the whole list, where a watch may begin."""
     token = ""
     while True:
         page = _page(client, path, what, token, selectors)
-        yield from page.pop("items", None) or []
+        # Before the reader takes the page apart.
         token = (page.get("metadata") or {}).get("continue") or ""
+        yield page
         if not token:
             return
 

@@ -129,6 +129,20 @@ class ObjectClient:
         applied: Manifest = answer.to_dict()
         return applied
 
+    def scale(self, key: ObjectKey, replicas: int) -> None:
+        """Set the replicas of an object that has the subresource C(scale), and nothing else of it."""
+        group, _slash, version = key.api_version.rpartition("/")
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        with kubernetes_errors(f"Scaling {key}"):
+            plural = self._resource(key).name
+            self._client.request(
+                "patch",
+                f"{root}/namespaces/{key.namespace}/{plural}/{key.name}/scale",
+                body={"spec": {"replicas": replicas}},
+                content_type="application/merge-patch+json",
+                field_manager=FIELD_MANAGER,
+            )
+
     def delete(self, key: ObjectKey) -> None:
         """Delete with background propagation; an object that is gone already is no error."""
         try:

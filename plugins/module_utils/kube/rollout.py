@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import NotReady
 from ..waiting import Deadline
 from .objects import Manifest, ObjectClient, ObjectKey
+from .pods import why_not_ready
 
 
 def wait_for_rollouts(client: ObjectClient, deployments: Iterable[ObjectKey], deadline: Deadline) -> None:
@@ -75,20 +76,4 @@ def _explain(
 
 
 def _reasons(pods: Iterable[Manifest]) -> Counter[str]:
-    return Counter(reason for pod in pods if (reason := pod_reason(pod.get("status") or {})))
-
-
-def pod_reason(status: Mapping[str, Any]) -> str:
-    """Why a pod is not ready, in the words of the scheduler or the container runtime; empty for a ready pod."""
-    conditions = {each["type"]: each for each in status.get("conditions") or []}
-    if conditions.get("Ready", {}).get("status") == "True":
-        return ""
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        state = container.get("state") or {}
-        stopped = state.get("waiting") or state.get("terminated")
-        if stopped:
-            return f"{stopped.get('reason', 'waiting')}: {stopped.get('message', '')}".rstrip(": ")
-    scheduled = conditions.get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        return f"{scheduled.get('reason', 'Unschedulable')}: {scheduled.get('message', '')}".rstrip(": ")
-    return str(status.get("reason") or status.get("phase") or "not started")
+    return Counter(str(why) for pod in pods if (why := why_not_ready(pod.get("status") or {})))

@@ -284,6 +284,8 @@ WHOLE_RUNS = [
     pytest.param(_with("namespace", "Shop"), "Shop", id="namespace that Kubernetes refuses"),
     pytest.param(_with("deployment.resources", None), "resources", id="deployment without resources"),
     pytest.param(_with("deployment.replica", 2), "replica", id="misspelt option"),
+    pytest.param(_with("deployment.zone", "1;2"), "one zone", id="two zones"),
+    pytest.param(_with("deployment.tags", {"a/b": "c"}), "a/b", id="tag that Azure refuses"),
     pytest.param(_with("token_expiration_seconds", 60), "3600", id="token lifetime out of range"),
 ]
 

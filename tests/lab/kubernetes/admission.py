@@ -10,7 +10,7 @@ import ipaddress
 import secrets
 import string
 
-from lab.kubernetes import defaults, errors, managed_fields, validation, webhook
+from lab.kubernetes import admission_policies, defaults, errors, managed_fields, validation, webhook
 from lab.kubernetes.cluster import ClusterSettings
 from lab.kubernetes.copies import copied
 from lab.kubernetes.registry import NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind
@@ -45,12 +45,14 @@ def admit(store: Store, settings: ClusterSettings, kind: Kind, item: Object, old
         _require_namespace(store, kind, metadata)
     _merge_string_data(admitted)
     defaults.fill(admitted)
+    admitted = admission_policies.mutate(store, kind, admitted, old)
     if kind is POD and old is None:
         admitted = _admit_pod(store, settings, admitted)
         defaults.fill(admitted)
     if kind is SERVICE:
         _allocate(store, admitted, old)
     validation.check(kind, admitted, old)
+    admission_policies.validate(store, kind, admitted, old)
     return admitted
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.kubernetes import authorization, bodies, discovery, errors, openapi, subresources, target
+from lab.kubernetes import admission_policies, authorization, bodies, discovery, errors, openapi, subresources, target
 from lab.kubernetes.authorization import ServiceAccountUser
 from lab.kubernetes.bodies import answer
 from lab.kubernetes.cluster import ClusterSettings
@@ -174,6 +174,7 @@ class _ApiServer:
     async def _objects(self, request: web.Request) -> web.StreamResponse:
         info = request.match_info
         group, version, rest = info.get("group", ""), info.get("version", "v1"), info["rest"]
+        admission_policies.begin_request()
         for kind in discovery.REVIEWS:
             if (kind.group, kind.version, kind.plural) == (group, version, rest) and request.method == "POST":
                 return answer(self._review(kind, await bodies.read_object(request), request["user"]), 201)
@@ -335,7 +336,7 @@ async def _healthy(_request: web.Request) -> web.Response:
 
 def _written(item: Object, options: Options, request: web.Request, asked: Target, status: int = 200) -> web.Response:
     form = Form(asked.kind, request.headers.get("Accept", ""), request.query.get("includeObject", ""))
-    return bodies.warned(answer(form.one(item), status), options.warnings)
+    return bodies.warned(answer(form.one(item), status), [*options.warnings, *admission_policies.warnings()])
 
 
 def _found(body: Any) -> web.Response:

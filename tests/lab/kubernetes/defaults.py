@@ -192,6 +192,27 @@ def _claim(item: Object) -> None:
     item.setdefault("status", {"phase": "Pending"})
 
 
+def _policy(item: Object) -> None:
+    spec = item.setdefault("spec", {})
+    spec.setdefault("failurePolicy", "Fail")
+    _match_resources(spec, "matchConstraints")
+
+
+def _policy_binding(item: Object) -> None:
+    _match_resources(item.setdefault("spec", {}), "matchResources")
+
+
+def _match_resources(spec: Object, field: str) -> None:
+    given = spec.get(field)
+    if given is None:
+        return
+    given.setdefault("matchPolicy", "Equivalent")
+    given.setdefault("namespaceSelector", {})
+    given.setdefault("objectSelector", {})
+    for rule in [*(given.get("resourceRules") or []), *(given.get("excludeResourceRules") or [])]:
+        rule.setdefault("scope", "*")
+
+
 _FILLERS: dict[str, Callable[[Object], None]] = {
     "Deployment": _deployment,
     "ReplicaSet": _replica_set,
@@ -203,4 +224,8 @@ _FILLERS: dict[str, Callable[[Object], None]] = {
     "Namespace": _namespace,
     "Secret": _secret,
     "PersistentVolumeClaim": _claim,
+    "ValidatingAdmissionPolicy": _policy,
+    "ValidatingAdmissionPolicyBinding": _policy_binding,
+    "MutatingAdmissionPolicy": _policy,
+    "MutatingAdmissionPolicyBinding": _policy_binding,
 }

@@ -52,9 +52,13 @@ REVIEWS = (
 )
 
 
-def groups() -> list[tuple[str, str]]:
-    """The named groups and their version, in the order of discovery."""
-    return sorted({(kind.group, kind.version) for kind in (*KINDS, *REVIEWS) if kind.group})
+def groups() -> dict[str, list[str]]:
+    """The named groups in the order of discovery, and their versions, the preferred one first."""
+    found: dict[str, list[str]] = {}
+    # Of v1 and v1beta1, the shorter is the stable one.
+    for group, version in sorted({(kind.group, kind.version) for kind in (*KINDS, *REVIEWS) if kind.group}):
+        found.setdefault(group, []).append(version)
+    return found
 
 
 def core_versions(address: str) -> dict[str, Any]:
@@ -66,12 +70,12 @@ def core_versions(address: str) -> dict[str, Any]:
 
 
 def group_list() -> dict[str, Any]:
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*each) for each in groups()]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*each) for each in groups().items()]}
 
 
 def group(name: str) -> dict[str, Any] | None:
-    found = next((each for each in groups() if each[0] == name), None)
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(*found)} if found else None
+    versions = groups().get(name)
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)} if versions else None
 
 
 def resource_list(group_name: str, version: str) -> dict[str, Any] | None:
@@ -83,18 +87,18 @@ def resource_list(group_name: str, version: str) -> dict[str, Any] | None:
 
 
 def aggregated(*, core: bool) -> dict[str, Any]:
-    wanted = [("", "v1")] if core else groups()
+    wanted = {"": ["v1"]} if core else groups()
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
-        "items": [_aggregated_group(*each) for each in wanted],
+        "items": [_aggregated_group(*each) for each in wanted.items()],
     }
 
 
-def _group(name: str, version: str) -> dict[str, Any]:
-    preferred = {"groupVersion": f"{name}/{version}", "version": version}
-    return {"name": name, "versions": [preferred], "preferredVersion": preferred}
+def _group(name: str, versions: list[str]) -> dict[str, Any]:
+    listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": listed, "preferredVersion": listed[0]}
 
 
 def _kinds(group_name: str, version: str) -> Iterable[Kind]:
@@ -137,13 +141,14 @@ def _subresources(kind: Kind) -> Iterable[Subresource]:
         yield from (each for each in _EXTRA if each.owner == kind.plural)
 
 
-def _aggregated_group(name: str, version: str) -> dict[str, Any]:
-    resources = [_aggregated_resource(kind) for kind in _kinds(name, version)]
+def _aggregated_group(name: str, versions: list[str]) -> dict[str, Any]:
     metadata = {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None}
-    return {
-        "metadata": metadata,
-        "versions": [{"version": version, "resources": resources, "freshness": "Current"}],
-    }
+    return {"metadata": metadata, "versions": [_aggregated_version(name, version) for version in versions]}
+
+
+def _aggregated_version(name: str, version: str) -> dict[str, Any]:
+    resources = [_aggregated_resource(kind) for kind in _kinds(name, version)]
+    return {"version": version, "resources": resources, "freshness": "Current"}
 
 
 def _aggregated_resource(kind: Kind) -> dict[str, Any]:

@@ -92,6 +92,16 @@ _MERGING: dict[tuple[str, str], Schema] = {
     ("LabelSelectorRequirement", "values"): _ATOMIC,
     ("LimitRangeSpec", "limits"): _ATOMIC,
     ("LoadBalancerStatus", "ingress"): _ATOMIC,
+    ("MatchResources", "excludeResourceRules"): _ATOMIC,
+    ("MatchResources", "resourceRules"): _ATOMIC,
+    ("MutatingAdmissionPolicySpec", "matchConditions"): _BY_NAME,
+    ("MutatingAdmissionPolicySpec", "mutations"): _ATOMIC,
+    ("MutatingAdmissionPolicySpec", "variables"): _BY_NAME,
+    ("NamedRuleWithOperations", "apiGroups"): _ATOMIC,
+    ("NamedRuleWithOperations", "apiVersions"): _ATOMIC,
+    ("NamedRuleWithOperations", "operations"): _ATOMIC,
+    ("NamedRuleWithOperations", "resourceNames"): _ATOMIC,
+    ("NamedRuleWithOperations", "resources"): _ATOMIC,
     ("NamespaceSpec", "finalizers"): _ATOMIC,
     ("NamespaceStatus", "conditions"): _BY_TYPE,
     ("NodeSpec", "podCIDRs"): _SET | {"x-kubernetes-patch-strategy": "merge"},
@@ -148,14 +158,21 @@ _MERGING: dict[tuple[str, str], Schema] = {
     ("ServiceStatus", "conditions"): _BY_TYPE,
     ("StatefulSetSpec", "volumeClaimTemplates"): _ATOMIC,
     ("StatefulSetStatus", "conditions"): _BY_TYPE,
+    ("TypeChecking", "expressionWarnings"): _ATOMIC,
+    ("ValidatingAdmissionPolicyBindingSpec", "validationActions"): _SET,
+    ("ValidatingAdmissionPolicySpec", "auditAnnotations"): _ATOMIC,
+    ("ValidatingAdmissionPolicySpec", "matchConditions"): _BY_NAME,
+    ("ValidatingAdmissionPolicySpec", "validations"): _ATOMIC,
+    ("ValidatingAdmissionPolicySpec", "variables"): _BY_NAME,
+    ("ValidatingAdmissionPolicyStatus", "conditions"): _BY_TYPE,
 }
 # The containers that are started on demand have the lists of the others.
 _MERGING |= {("EphemeralContainer", field): how for (owner, field), how in _MERGING.items() if owner == "Container"}
 
 _ATOMIC_STRUCTURES = _words(
-    "ConfigMapKeySelector EndpointAddress EndpointPort LabelSelector LocalObjectReference NodeSelector "
-    "NodeSelectorTerm ObjectFieldSelector ObjectReference OwnerReference ResourceFieldSelector RoleRef ScopeSelector "
-    "ScopedResourceSelectorRequirement SecretKeySelector SecretReference Subject TypedLocalObjectReference"
+    "ConfigMapKeySelector EndpointAddress EndpointPort LabelSelector LocalObjectReference NamedRuleWithOperations NodeSelector "
+    "NodeSelectorTerm ObjectFieldSelector ObjectReference OwnerReference ParamKind ParamRef ResourceFieldSelector RoleRef "
+    "ScopeSelector ScopedResourceSelectorRequirement SecretKeySelector SecretReference Subject TypedLocalObjectReference Variable"
 )
 
 # Models

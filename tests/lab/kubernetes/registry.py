@@ -56,7 +56,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 _WITH_SCALE = ("status", "scale")
 
-KINDS: tuple[Kind, ...] = (
+_POLICIES = "admissionregistration.k8s.io"
+
+# A list, because L(switch_on_mutating_policies) adds to it.
+KINDS: list[Kind] = [
     _core("Namespace", "namespaces", "ns", namespaced=False, status=True),
     _core("Node", "nodes", "no", namespaced=False, status=True),
     _core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, status=True),
@@ -70,6 +73,8 @@ KINDS: tuple[Kind, ...] = (
     _core("Secret", "secrets"),
     _core("Service", "services", "svc", status=True, all_=True),
     _core("ServiceAccount", "serviceaccounts", "sa"),
+    Kind(_POLICIES, "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False, (), (), ("status",)),
+    Kind(_POLICIES, "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", False),
     Kind("apps", "v1", "DaemonSet", "daemonsets", True, ("ds",), ("all",), ("status",)),
     Kind("apps", "v1", "Deployment", "deployments", True, ("deploy",), ("all",), _WITH_SCALE),
     Kind("apps", "v1", "ReplicaSet", "replicasets", True, ("rs",), ("all",), _WITH_SCALE),
@@ -83,7 +88,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False),
     Kind("rbac.authorization.k8s.io", "v1", "Role", "roles", True),
     Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", True),
-)
+]
 
 _BY_PLURAL = {(each.group, each.version, each.plural): each for each in KINDS}
 _BY_KIND = {(each.api_version, each.kind): each for each in KINDS}
@@ -112,3 +117,24 @@ EVENT = known("v1", "Event")
 DEPLOYMENT = known("apps/v1", "Deployment")
 REPLICA_SET = known("apps/v1", "ReplicaSet")
 STATEFUL_SET = known("apps/v1", "StatefulSet")
+VALIDATING_POLICY = known(f"{_POLICIES}/v1", "ValidatingAdmissionPolicy")
+VALIDATING_POLICY_BINDING = known(f"{_POLICIES}/v1", "ValidatingAdmissionPolicyBinding")
+
+
+def switch_on_mutating_policies() -> None:
+    """As the feature gate and C(--runtime-config) do in Kubernetes 1.34, where they are beta and off unless asked for; before the first request."""
+    for kind, plural in (
+        ("MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
+        ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
+    ):
+        added = Kind(_POLICIES, "v1beta1", kind, plural, False)
+        KINDS.append(added)
+        _BY_PLURAL[(added.group, added.version, added.plural)] = added
+        _BY_KIND[(added.api_version, added.kind)] = added
+
+
+def mutating_policy_kinds() -> tuple[Kind, Kind] | None:
+    """The policy and its binding, where they are switched on."""
+    policy = by_kind(f"{_POLICIES}/v1beta1", "MutatingAdmissionPolicy")
+    binding = by_kind(f"{_POLICIES}/v1beta1", "MutatingAdmissionPolicyBinding")
+    return (policy, binding) if policy and binding else None
