@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
+# A record and the one that names its owner go together; one that names the owner of nothing is left behind by external-dns for ever.
+# So long they may take, in seconds.
+ORPHAN_GRACE_S = 15.0
 # How far back in the log of external-dns its last error is looked for, in lines.
 _LOG_LINES = 200
 _ERROR_LINE = re.compile(r'level=(?:error|fatal) msg=("(?:[^"\\]|\\.)*")')
@@ -123,17 +126,7 @@ class Check:
         :raises NotReady: at the deadline.
         """
         pause = _FIRST_PAUSE_S
-        while True:
-            records = private_dns_zone.list_records(self._session, self._zone.resource_group, self._zone.name)
-            owners = Owners(records)
-            # The record that names the owner goes last.
-            left = [
-                host.hostname
-                for host, relative in self._hosts.items()
-                if (owner := owners.of(relative, "A")) is not None and owner.id == self._zone.owner_id
-            ]
-            if not left:
-                return
+        while left := self._left(orphans=deadline.elapsed < ORPHAN_GRACE_S):
             if deadline.over:
                 raise NotReady(
                     f"After {deadline.elapsed:.0f} s zone '{self._zone.name}' still has the records of {', '.join(left)}, which external-dns "
@@ -141,6 +134,21 @@ class Check:
                 )
             deadline.pause(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _left(self, *, orphans: bool) -> list[str]:
+        """The hosts that external-dns still has records of.
+
+        :param orphans: also those of which only the record is left that names the owner.
+        """
+        records = private_dns_zone.list_records(self._session, self._zone.resource_group, self._zone.name)
+        owners, there = Owners(records), {record.key for record in records}
+        return [
+            host.hostname
+            for host, relative in self._hosts.items()
+            if (owner := owners.of(relative, "A")) is not None
+            and owner.id == self._zone.owner_id
+            and (orphans or (relative, "A") in there)
+        ]
 
     def _held(
         self, pending: Mapping[Host, str], records: Mapping[tuple[str, str], RecordSet], owners: Owners

@@ -138,10 +138,10 @@ class _Datagrams(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         reply = self._resolver.answer(data, LARGEST_DATAGRAM)
         if reply is not None and self._transport is not None:
-            self._transport.sendto(reply, address)
+            self._transport.sendto(reply, addr)
 
 
 def _rrset(name: dns.name.Name, kind: dns.rdatatype.RdataType, record: Body) -> dns.rrset.RRset:

@@ -163,6 +163,10 @@ def test_absence_is_waited_for_and_records_of_others_are_of_no_concern(
 
     check(Cluster(None)).wait_absent(clock.deadline(60))
     assert clock.now == 3.0
+    answers[:] = [own[1:]]
+    orphaned = Clock()
+    check(Cluster(None)).wait_absent(orphaned.deadline(60))
+    assert 15 <= orphaned.now < 25, "external-dns never deletes what names the owner of nothing"
     answers[:] = [own]
     with pytest.raises(NotReady, match=r"still has the records of Orders\.shop\.internal"):
         check(Cluster(None)).wait_absent(clock.deadline(10))
