@@ -107,6 +107,7 @@ class Rollout:
         self._wishes: dict[ObjectKey, Manifest] = {}
         self._selectors: dict[ObjectKey, Mapping[str, str]] = {}
         self._before: dict[ObjectKey, int | None] = {}
+        self._generations: dict[ObjectKey, int] = {}
         self._on_virtual_nodes: set[ObjectKey] = set()
         self._planned: list[Wave] = []
         self._budget = 0
@@ -331,7 +332,11 @@ class Rollout:
 
     def _apply(self, key: ObjectKey, wish: Manifest, replicas: int) -> bool:
         manifest = {**wish, "spec": {**wish["spec"], "replicas": replicas}}
-        return self._persist(lambda: self._objects.apply(manifest))
+
+        def write() -> None:
+            self._generations[key] = self._objects.apply(manifest)["metadata"]["generation"]
+
+        return self._persist(write)
 
     def _persist(self, write: Callable[[], Any]) -> bool:
         """Write, through an API server's absence. To write the same twice does no harm.
@@ -360,6 +365,9 @@ class Rollout:
         for key, target in self._targets.items():
             seen = watch.deployment((key.namespace, key.name))
             if seen is None or seen.replicas != target.goal or not seen.complete:
+                return False
+            # A new template alone leaves the number of replicas as it was; the watch may not have told of it yet.
+            if seen.generation < self._generations.get(key, 0):
                 return False
         # The other watch may tell of it a little later, and the figures shall be whole.
         return watch.ready >= self._goal or self._clock() - self._progress.moved > 2.0

@@ -31,11 +31,13 @@ Name = tuple[str, str]
 class DeploymentSeen:
     """
     :ivar replicas: what its specification wants.
+    :ivar generation: counts the changes of its specification.
     :ivar complete: whether it has them, all up to date and available.
     :ivar refusal: why its pods cannot be made: an admission webhook, a quota.
     """
 
     replicas: int
+    generation: int
     complete: bool
     refusal: Trouble | None
 
@@ -304,7 +306,7 @@ def _read(item: Manifest) -> DeploymentSeen:
         refusal = Trouble(str(refused.get("reason") or "ReplicaFailure"), str(refused.get("message") or ""))
     # A Deployment that is scaled down is rolled out while it still has too many.
     complete = is_rolled_out(item) and status.get("replicas", 0) == replicas
-    return DeploymentSeen(replicas, complete, refusal)
+    return DeploymentSeen(replicas, item["metadata"].get("generation", 0), complete, refusal)
 
 
 def _name(pod: PodSeen) -> Name:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ class Cluster:
     """
     :ivar makes: how many pods its controller makes each second at that time.
     :ivar breaks: which of the pods, by their number, do not start.
+    :ivar watch_lag: seconds after which the watch tells of a write.
     """
 
     def __init__(
@@ -56,6 +58,9 @@ class Cluster:
         self.applied: list[tuple[float, Name, int]] = []
         self.unreachable_until = 0.0
         self.refuses: set[Name] = set()
+        self.watch_lag = 0.0
+        self._templates: dict[Name, Any] = {}
+        self._told: dict[Name, list[tuple[float, DeploymentSeen]]] = {}
         self._credit = 0.0
         self._attempts = 0
 
@@ -77,11 +82,7 @@ class Cluster:
     # What the rollout writes
 
     def read(self, keys: Any) -> dict[ObjectKey, Any]:
-        return {
-            key: deployment(key.name, self.wanted[key.namespace, key.name])
-            for key in keys
-            if (key.namespace, key.name) in self.wanted
-        }
+        return {key: self._shown((key.namespace, key.name)) for key in keys if (key.namespace, key.name) in self.wanted}
 
     def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Mapping[str, Any]:
         if not dry_run:
@@ -91,8 +92,16 @@ class Cluster:
             if name in self.refuses:
                 raise KubernetesError(f"{name[1]} is forbidden", reason="Forbidden", status=403)
             self.wanted[name] = manifest["spec"]["replicas"]
+            self._templates[name] = manifest["spec"]["template"]
             self.applied.append((self.now, name, self.wanted[name]))
-        return manifest
+            seen = DeploymentSeen(self.wanted[name], len(self.applied), True, None)
+            self._told.setdefault(name, []).append((self.now + self.watch_lag, seen))
+        return {**manifest, "metadata": {**manifest["metadata"], "generation": len(self.applied)}}
+
+    def _shown(self, name: Name) -> dict[str, Any]:
+        there = deployment(name[1], self.wanted[name])
+        there["spec"]["template"] = self._templates.get(name, there["spec"]["template"])
+        return there
 
     # What it sees
 
@@ -118,9 +127,14 @@ class Cluster:
         return sum(not self.breaks(number) for number, (when, _name) in enumerate(self.made) if when + 1.0 <= self.now)
 
     def deployment(self, name: Name) -> DeploymentSeen | None:
-        if name not in self.wanted:
-            return None
-        return DeploymentSeen(self.wanted[name], self.ready >= sum(self.wanted.values()), None)
+        told = [seen for when, seen in self._told.get(name, ()) if when <= self.now]
+        complete = self.ready >= sum(self.wanted.values())
+        if name not in self._told and name in self.wanted:
+            return DeploymentSeen(self.wanted[name], 1, complete, None)
+        return replace(told[-1], complete=complete) if told else None
+
+    def forget_template(self, _name: Name) -> None:
+        pass
 
     def failures(self, _wanted: Any, _timeout: float) -> list[Failure]:
         broken = [number for number in range(len(self.made)) if self.breaks(number)]
@@ -178,6 +192,19 @@ def test_a_controller_that_wakes_up_does_not_make_more_than_a_wave_and_a_half_at
 
     assert len(cluster.made) == 120
     assert cluster.most_within(1.0) <= 2.5 * WAVE
+
+
+def test_a_changed_template_is_not_complete_before_the_watch_has_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    roll(monkeypatch, cluster, deployment("a", 10))
+    cluster.watch_lag = 5.0
+    newer = deployment("a", 10)
+    newer["spec"]["template"]["spec"]["containers"][0]["image"] = "app:2"
+
+    roll(monkeypatch, cluster, newer)
+
+    written, _name, _replicas = cluster.applied[-1]
+    assert cluster.now >= written + 5.0
 
 
 def test_a_controller_that_makes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
