@@ -51,7 +51,8 @@ def _report(path: str, describe: Callable[[], str], interval: float, ended: thre
     # Nobody's run shall fail because its progress cannot be shown.
     with suppress(OSError), open(path, "a", encoding="utf-8") as file:
         while not ended.wait(interval):
-            print(describe(), file=file, flush=True)
+            file.write(f"{describe()}\n")
+            file.flush()
 
 
 class Tally:
