@@ -309,7 +309,8 @@ from ..module_utils.errors import ConfigurationError
 from ..module_utils.plan.plan import Plan
 from ..module_utils.plan.rollout import Pace
 from ..module_utils.progress import DEFAULT_INTERVAL_S
-from ..module_utils.rollout import Existing, Rollout, Settings
+from ..module_utils.rollout import Rollout
+from ..module_utils.rollout_goals import Existing, Settings
 from ..module_utils.runner import open_cluster, run_plan
 
 

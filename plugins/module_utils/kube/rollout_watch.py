@@ -181,7 +181,7 @@ class RolloutWatch:
                 if (pod.failing or late) and pod.template not in self._state.outdated.get(_name(pod), ()):
                     trouble = pod.trouble or Trouble("NotReady")
                     if late and not pod.failing:
-                        trouble = Trouble(f"not ready after {ready_timeout:g} s", str(trouble))
+                        trouble = Trouble(f"{trouble.reason}, not ready after {ready_timeout:g} s", trouble.message)
                     found.append(Failure(pod.namespace, pod.deployment, pod.name, uid, trouble))
             for name, replicas in wanted.items():
                 seen = self._state.deployments.get(name)

@@ -259,6 +259,20 @@ def test_five_of_a_hundred_pods_that_fail_are_held_at_two_of_a_hundred(tmp_path:
         assert "Put right what is wrong and run this again" in result["msg"]
 
 
+def test_pods_that_azure_has_no_quota_for_are_told_in_its_words(tmp_path: Path, playbook: Any) -> None:
+    """They only wait; what Azure answered stands in their events."""
+    scenario = {"pod_start_seconds": 0.3, "pod_failure_rate": 1.0, "pod_failures": ["quota"]}
+    with running_lab(tmp_path / "lab", scenario) as failing:
+        ansible = AnsiblePlaybook(tmp_path / "ansible", failing.environment)
+
+        held = ansible.run(playbook(failure_budget="2%", ready_timeout=3))
+
+        assert held.returncode != 0
+        message = held.failures[0].result["msg"]
+        assert "ContainerCreating, not ready after 3 s" in message
+        assert "container group quota 'StandardCores' exceeded" in message
+
+
 def test_what_may_fail_does_and_is_warned_of(ansible: AnsiblePlaybook, lab: Lab, playbook: Any) -> None:
     broken = [deployment(0, image="registry.example.com/missing:1", replicas=2), deployment(1), deployment(2)]
 

@@ -22,7 +22,8 @@ from ansible_collections.aks.virtual_nodes.plugins.module_utils.kube.objects imp
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.kube.pods import Trouble
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.kube.rollout_watch import DeploymentSeen, Name
 from ansible_collections.aks.virtual_nodes.plugins.module_utils.plan.rollout import Pace
-from ansible_collections.aks.virtual_nodes.plugins.module_utils.rollout import Rollout, Settings
+from ansible_collections.aks.virtual_nodes.plugins.module_utils.rollout import Rollout
+from ansible_collections.aks.virtual_nodes.plugins.module_utils.rollout_goals import Settings
 
 RATE, WAVE = 600, 10
 

@@ -112,7 +112,7 @@ def test_a_pod_fails_when_it_says_so_and_when_it_is_late(watch: RolloutWatch, cl
 
     clock.ahead += 61.0
 
-    assert failing(watch) == ["a: ImagePullBackOff: no such image", "b: not ready after 60 s: Pending"]
+    assert failing(watch) == ["a: ImagePullBackOff: no such image", "b: Pending, not ready after 60 s"]
 
 
 def test_a_pod_that_recovers_fails_no_more(watch: RolloutWatch) -> None:
