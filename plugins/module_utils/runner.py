@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,11 +13,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from .arm import options
-from .arm.session import Session
 from .change import Change
 from .errors import AzureError, KubernetesError, VirtualNodesError
-from .kube.connection import connect
 from .plan.plan import Outcome, Plan, execute, predict
 from .progress import Tally, reporting
 
@@ -33,24 +29,6 @@ _DISTRIBUTIONS = {
     "azure.mgmt.core": "azure-mgmt-core",
     "kubernetes": "kubernetes",
 }
-
-
-def open_session(module: AnsibleModule) -> Session:
-    """The Azure session that the module's options describe; every secret of any source is censored from then on."""
-    resolved = options.resolve(module.params, os.environ)
-    module.no_log_values.update(resolved.secrets)
-    return Session(resolved)
-
-
-def open_cluster(module: AnsibleModule) -> Any:
-    """The Kubernetes client (C(DynamicClient)) that the options of C(kubernetes.core.k8s_auth_options) describe.
-
-    :raises KubernetesError: when no API server can be reached with them.
-    """
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-
-    # The options and not the module, which would have to be one of kubernetes.core's own class.
-    return connect({name: module.params[name] for name in AUTH_ARG_SPEC})
 
 
 def run_plan(

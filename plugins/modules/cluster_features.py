@@ -175,7 +175,8 @@ from ..module_utils.waiting import Deadline
 from ..module_utils.change import States
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import managed_cluster
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 
 
 def make_plan(module: AnsibleModule) -> Plan:

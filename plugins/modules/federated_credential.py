@@ -145,7 +145,8 @@ from ..module_utils.plan.federated_credentials import plan_named
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import federated_credential, user_assigned_identity
 from ..module_utils.resources.federated_credential import FederatedCredential
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 
 
 def make_plan(module: AnsibleModule) -> Plan:

@@ -177,7 +177,8 @@ from ..module_utils.change import UNKNOWN, Change, State, States
 from ..module_utils.errors import ConfigurationError
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import identity_binding, managed_cluster
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 from ..module_utils.waiting import Deadline
 
 

@@ -123,7 +123,8 @@ from ..module_utils import kubernetes_objects
 from ..module_utils.waiting import Deadline
 from ..module_utils.kube.objects import ObjectClient
 from ..module_utils.plan.plan import Plan
-from ..module_utils.runner import open_cluster, run_plan
+from ..module_utils.cluster_client import open_cluster
+from ..module_utils.runner import run_plan
 
 
 class Task:

@@ -179,7 +179,8 @@ from ..module_utils.plan.dns_ownership import foreign
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import private_dns_zone
 from ..module_utils.resources.private_dns_zone import LinkSpec, ZoneSpec
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 from ..module_utils.waiting import Deadline
 
 # Links that are written at the same time.

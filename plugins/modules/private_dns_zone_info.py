@@ -141,7 +141,8 @@ from ..module_utils.arm.session import Session
 from ..module_utils.change import State
 from ..module_utils.plan.dns_ownership import Owners
 from ..module_utils.resources import private_dns_zone
-from ..module_utils.runner import open_session, run_info
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_info
 
 
 def read(module: AnsibleModule) -> dict[str, Any]:

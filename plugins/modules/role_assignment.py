@@ -157,7 +157,8 @@ from ..module_utils.plan.plan import Plan
 from ..module_utils.plan.role_assignments import PrincipalSpec, plan_absent, plan_present
 from ..module_utils.resources import role_assignment, user_assigned_identity
 from ..module_utils.resources.role_assignment import AssignmentIndex, RoleAssignment, RoleGrant
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 
 
 def make_plan(module: AnsibleModule) -> Plan:

@@ -311,7 +311,8 @@ from ..module_utils.plan.rollout import Pace
 from ..module_utils.progress import DEFAULT_INTERVAL_S
 from ..module_utils.rollout import Rollout
 from ..module_utils.rollout_goals import Existing, Settings
-from ..module_utils.runner import open_cluster, run_plan
+from ..module_utils.cluster_client import open_cluster
+from ..module_utils.runner import run_plan
 
 
 class Task:

@@ -157,7 +157,9 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.kube.objects import ObjectClient
 from ..module_utils.resources.private_dns_zone import validate_name
-from ..module_utils.runner import open_cluster, open_session, with_errors
+from ..module_utils.azure_session import open_session
+from ..module_utils.cluster_client import open_cluster
+from ..module_utils.runner import with_errors
 from ..module_utils.service_discovery_check import Check, ExternalDns, Host, Zone, distinct
 from ..module_utils.waiting import Deadline
 

@@ -148,7 +148,8 @@ from ..module_utils.change import Change, State, States
 from ..module_utils.errors import AzureError
 from ..module_utils.plan.plan import Plan
 from ..module_utils.resources import resource_group, user_assigned_identity
-from ..module_utils.runner import open_session, run_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_plan
 
 
 def make_plan(module: AnsibleModule) -> Plan:

@@ -109,7 +109,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.resources import user_assigned_identity
-from ..module_utils.runner import open_session, run_info
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_info
 
 
 def read(module: AnsibleModule) -> dict[str, Any]:

@@ -262,7 +262,8 @@ without_identity:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
-from ..module_utils.runner import open_cluster, run_info
+from ..module_utils.cluster_client import open_cluster
+from ..module_utils.runner import run_info
 from ..module_utils.virtual_nodes import report
 
 

@@ -343,7 +343,8 @@ from ..module_utils.plan.workload_identities import Federation, ServiceAccount, 
 from ..module_utils.progress import DEFAULT_INTERVAL_S, Tally
 from ..module_utils.resources.role_assignment import RoleGrant
 from ..module_utils.resources.user_assigned_identity import IdentitySpec
-from ..module_utils.runner import open_session, run_long_plan
+from ..module_utils.azure_session import open_session
+from ..module_utils.runner import run_long_plan
 from ..module_utils.workload_identities import ClusterName, make_plan
 
 

@@ -177,7 +177,9 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 
 from ..module_utils.arm.options import azure_argument_spec
 from ..module_utils.waiting import Deadline
-from ..module_utils.runner import open_cluster, open_session, with_errors
+from ..module_utils.azure_session import open_session
+from ..module_utils.cluster_client import open_cluster
+from ..module_utils.runner import with_errors
 from ..module_utils.workload_identity_check import Check, check_all
 
 

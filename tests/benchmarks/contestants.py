@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,47 +120,39 @@ def by_single_modules(stage: Stage, count: int) -> Measured:
 
 
 def in_bulk(stage: Stage, count: int) -> Measured:
-    """(d) workload_identities, and kubernetes_objects with the list of all ServiceAccounts."""
-    identities = [
-        {"name": f"id-{number}", "service_accounts": [{"namespace": NAMESPACE, "name": f"app-{number}"}]}
+    """(d) workload_identities, and kubernetes_objects with the list of all ServiceAccounts: the tasks of the role."""
+    group = stage.lab.environment["LAB_RESOURCE_GROUP"]
+    applications = [
+        {"name": f"app-{number}", "namespace": NAMESPACE, "identity": {"name": f"id-{number}"}}
         for number in _numbers(count)
     ]
-    group = {"resource_group": stage.lab.environment["LAB_RESOURCE_GROUP"]}
-    template = stage.directory / "accounts.yaml.j2"
-    template.write_text(_ACCOUNTS, encoding="utf-8")
-    accounts = "{{ lookup('ansible.builtin.template', '" + str(template) + "') | from_yaml_all | list }}"
+    accounts = "made.identities | aks.virtual_nodes.workload_identity_service_accounts"
     tasks: list[dict[str, Any]] = [
         {
-            "aks.virtual_nodes.workload_identities": {"issuers": [stage.issuer], "identities": identities, **group},
+            "aks.virtual_nodes.workload_identities": {
+                "resource_group": group,
+                "issuers": [stage.issuer],
+                "identities": "{{ applications | aks.virtual_nodes.workload_identity_identities }}",
+            },
             "register": "made",
         },
-        {"aks.virtual_nodes.kubernetes_objects": {"definitions": accounts}},
+        {
+            "aks.virtual_nodes.kubernetes_objects": {
+                "definitions": "{{ applications | aks.virtual_nodes.workload_identity_manifests("
+                f"{accounts}, resource_group='{group}') }}}}"
+            }
+        },
     ]
-    return play(stage, tasks)
+    return play(stage, tasks, {"applications": applications})
 
 
-_ACCOUNTS = f"""apiVersion: v1
-kind: Namespace
-metadata:
-  name: {NAMESPACE}
-{{% for identity in made.identities %}}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: {{{{ identity.service_accounts[0].name }}}}
-  namespace: {NAMESPACE}
-  annotations:
-    azure.workload.identity/client-id: {{{{ identity.client_id }}}}
-{{% endfor %}}
-"""
-
-
-def play(stage: Stage, tasks: list[dict[str, Any]]) -> Measured:
+def play(stage: Stage, tasks: list[dict[str, Any]], variables: Mapping[str, Any] | None = None) -> Measured:
     """Run the tasks with ansible-playbook, to the end and without a failure."""
     named = [{"name": f"Task {number}", **task} for number, task in enumerate(tasks, start=1)]
     playbook = stage.directory / "playbook.json"
-    content = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": named}]
+    content = [
+        {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables or {}, "tasks": named}
+    ]
     playbook.write_text(json.dumps(content), encoding="utf-8")
     program = str(Path(sys.executable).with_name("ansible-playbook"))
     return measure(stage.lab, [program, str(playbook)], stage.ansible.environment_alone(), stage.directory)

@@ -15,6 +15,9 @@ import kubernetes_validate
 import pytest
 import yaml
 from ansible_collections.aks.virtual_nodes.plugins.filter.opt_out_policy_manifests import opt_out_policy_manifests
+from ansible_collections.aks.virtual_nodes.plugins.filter.workload_identity_manifests import (
+    workload_identity_manifests,
+)
 from ansible_collections.aks.virtual_nodes.plugins.filter.workload_manifests import workload_manifests
 from ansible_collections.aks.virtual_nodes.plugins.filter.workload_problems import workload_problems
 from hypothesis import given, settings
@@ -24,7 +27,6 @@ from kubernetes_validate import utils
 VERSIONS = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 COLLECTION = Path(__file__).parents[4]
 EXAMPLE = COLLECTION / "docs" / "examples" / "workload_options.yml"
-IDENTITY_TEMPLATE = COLLECTION / "roles" / "workload_identity" / "templates" / "manifests.yaml.j2"
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/files"
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/cg"
@@ -139,30 +141,16 @@ def example():
 
 def service_accounts():
     """What the role workload_identity makes for an account with everything, a plain one, and one by an identity binding."""
-    names = ("orders", "plain", "bound")
-    accounts = {f"shop/{name}": {"client_id": f"id-{name}", "tenant_id": "tenant"} for name in names}
-    rows = [
-        {
-            "namespace": "shop",
-            "service_account": name,
-            "account": f"shop/{name}",
-            "identity": f"id-{name}",
-            "federation": "binding" if name == "bound" else "credential",
-            "token_expiration_seconds": 7200 if name == "orders" else None,
-        }
-        for name in names
+    applications = [
+        {"name": "orders", "namespace": "shop", "token_expiration_seconds": 7200},
+        {"name": "plain", "namespace": "shop"},
+        {"name": "bound", "namespace": "shop", "identity": {"federation": "binding"}},
     ]
-    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["to_json"] = json.dumps
-    text = environment.from_string(IDENTITY_TEMPLATE.read_text(encoding="utf-8")).render(
-        __workload_identity_rows=rows,
-        __workload_identity_service_accounts=accounts,
-        workload_identity_state="present",
-        workload_identity_resource_group="rg-apps",
-        workload_identity_manage_namespaces=True,
-        workload_identity_annotate_tenant=True,
-    )
-    return list(yaml.safe_load_all(text))
+    accounts = {
+        f"shop/{each['name']}": {"identity": each["name"], "client_id": "client", "tenant_id": "tenant"}
+        for each in applications
+    }
+    return workload_identity_manifests(applications, accounts, resource_group="rg-apps", annotate_tenant=True)
 
 
 def of_every_application(given):
