@@ -17,6 +17,9 @@ from harness.ansible_playbook import AnsiblePlaybook
 from harness.laboratory import REPOSITORY
 
 EXAMPLE = REPOSITORY / "docs" / "examples" / "workload_options.yml"
+SERVICE = (
+    "{'name': 'orders', 'namespace': 'shop', 'service': {'ports': [{'port': 80, 'target_port': 'http'}], 'ttl': 30}}"
+)
 # What a server adds: its own metadata, and defaults of Kubernetes 1.34.
 OWN_METADATA = {"uid", "creationTimestamp", "generation", "resourceVersion", "managedFields", "annotations", "labels"}
 
@@ -25,11 +28,12 @@ OWN_METADATA = {"uid", "creationTimestamp", "generation", "resourceVersion", "ma
 def manifests(
     ansible: AnsiblePlaybook, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
-    """Of every application of the example, and of the policies, as the filters make them."""
+    """Of every application of the example, of a name for one, and of the policies, as the filters make them."""
     directory = tmp_path_factory.mktemp("manifests")
     filters = {
         "workloads": "applications | aks.virtual_nodes.workload_manifests",
         "caches": "applications | aks.virtual_nodes.workload_manifests(image_caches=true)",
+        "services": f"[{SERVICE}] | aks.virtual_nodes.service_discovery_services('shop.internal')",
         "policies": "'virtual-nodes-opt-out' | aks.virtual_nodes.opt_out_policy_manifests(node_names=['virtualnode'])",
     }
     tasks = [
@@ -78,6 +82,7 @@ def test_the_server_accepts_every_manifest_unchanged(kubectl: Kubectl, manifests
     assert {each["kind"] for each in manifests} == {
         "Deployment",
         "PodDisruptionBudget",
+        "Service",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
     }

@@ -15,6 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from ansible_collections.aks.virtual_nodes.plugins.filter.opt_out_policy_manifests import opt_out_policy_manifests
+from ansible_collections.aks.virtual_nodes.plugins.filter.service_discovery_services import service_discovery_services
 from ansible_collections.aks.virtual_nodes.plugins.filter.workload_identity_manifests import (
     workload_identity_manifests,
 )
@@ -153,6 +154,23 @@ def service_accounts():
     return workload_identity_manifests(applications, accounts, resource_group="rg-apps", annotate_tenant=True)
 
 
+def external_dns():
+    """What the role service_discovery makes for external-dns, from its template and its defaults."""
+    role = COLLECTION / "roles" / "service_discovery"
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"to_json": json.dumps, "combine": lambda first, second: {**first, **second}}
+    variables = {
+        **yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8")),
+        "service_discovery_resource_group": "rg-shop",
+        "service_discovery_zone": "shop.internal",
+        "__service_discovery_own_identity": {"client_id": "client"},
+        "__service_discovery_azure_json": {"tenantId": "tenant", "useWorkloadIdentityExtension": True},
+        "__service_discovery_zone_id": "/subscriptions/s/resourceGroups/rg-shop/providers/Microsoft.Network/privateDnsZones/z",
+    }
+    template = (role / "templates" / "external_dns.yaml.j2").read_text(encoding="utf-8")
+    return list(yaml.safe_load_all(environment.from_string(template).render(variables)))
+
+
 def of_every_application(given):
     return [*workload_manifests(given), *workload_manifests(given, image_caches=True)]
 
@@ -220,6 +238,32 @@ def test_what_the_role_workload_identity_makes_fits_the_schemas(version):
     manifests = service_accounts()
 
     kinds = ["Namespace", *["ServiceAccount"] * 3, "ClusterRole", "ClusterRoleBinding"]
+    assert [each["kind"] for each in manifests] == kinds
+    check(manifests, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_the_role_service_discovery_makes_of_applications_fits_the_schemas(version):
+    plain = {"ports": [{"port": 80}]}
+    full = {
+        "ports": [{"port": 53, "protocol": "UDP", "name": "dns", "target_port": "dns"}, {"port": 443}],
+        "subnet": "lb",
+        "ip": "10.1.0.4",
+        "ttl": 30,
+        "annotations": {"note": 1},
+    }
+    applications = [
+        {"name": f"app-{number}", "namespace": "shop", "service": each} for number, each in enumerate((plain, full))
+    ]
+
+    check(service_discovery_services(applications, "shop.internal"), version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_external_dns_fits_the_schemas(version):
+    manifests = external_dns()
+
+    kinds = ["Namespace", "ServiceAccount", "ConfigMap", "ClusterRole", "ClusterRoleBinding", "Deployment"]
     assert [each["kind"] for each in manifests] == kinds
     check(manifests, version)
 
