@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Measured:
     """
     :ivar seconds: wall clock of the whole process.
     :ivar peak_memory_mib: resident, of the largest process that it started or was.
+    :ivar azure_seconds: from its first request to Azure Resource Manager to the last one's answer.
     """
 
     seconds: float
@@ -68,6 +70,7 @@ class Measured:
     reads: int
     writes: int
     throttled: int
+    azure_seconds: float
 
 
 def measure(lab: Lab, argv: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Measured:
@@ -89,8 +92,11 @@ def measure(lab: Lab, argv: Sequence[str], environment: Mapping[str, str], cwd: 
     seconds = time.monotonic() - started
     if process.returncode:
         raise SystemExit(f"{argv[0]} ended with {process.returncode}:\n{output.read_text(errors='replace')[-4000:]}")
-    kinds = Counter(_kind(request) for request in lab.requests() if request["service"] == "arm")
-    return Measured(seconds, usage.ru_maxrss / 1024, kinds["read"], kinds["write"], kinds["throttled"])
+    requests = [request for request in lab.requests() if request["service"] == "arm"]
+    kinds = Counter(map(_kind, requests))
+    times = [datetime.fromisoformat(request["time"]).timestamp() for request in requests]
+    azure_seconds = max(times) - min(times) + LATENCY_S if times else 0.0
+    return Measured(seconds, usage.ru_maxrss / 1024, kinds["read"], kinds["write"], kinds["throttled"], azure_seconds)
 
 
 def _kind(request: Mapping[str, Any]) -> str:
