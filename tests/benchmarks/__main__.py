@@ -59,32 +59,37 @@ def _once(run: Callable[[Stage, int], Measured], count: int) -> Measured:
 
 
 def within_the_buckets() -> dict[str, float]:
-    """A thousand, twice, against ARM's buckets."""
+    """A thousand against ARM's buckets: made, found as wished, and found so by the Azure task alone."""
     with stage() as place:
         first = contestants.in_bulk(place, MOST)
         say(f"first run of {MOST}: {first.seconds:.1f} s")
-        # The buckets fill up again, as they have by the next night.
-        second = _again(place)
+        second = _again(place, contestants.in_bulk)
+        say(f"second run of {MOST}: {second.seconds:.1f} s")
+        azure = _again(place, contestants.in_azure_alone)
+        say(f"second run of {MOST}, the Azure task alone: {azure.seconds:.1f} s")
     write_limit = (first.writes - WRITES.size) / WRITES.refill
-    read_limit = max(0.0, (second.reads - READS.size) / READS.refill)
+    read_limit = max(0.0, (azure.reads - READS.size) / READS.refill)
     return {
         "write_bucket_seconds": write_limit,
         "write_bucket_ratio": first.seconds / write_limit,
         "read_bucket_seconds": read_limit,
-        "read_bucket_ratio": second.seconds / read_limit,
-        "noop_writes": second.writes,
-        "noop_reads_per_identity": second.reads / MOST,
-        "throttled_requests": first.throttled + second.throttled,
-        "peak_memory_mib": max(first.peak_memory_mib, second.peak_memory_mib),
+        "read_bucket_ratio": azure.seconds / read_limit,
+        "read_bucket_ratio_with_service_accounts": second.seconds / read_limit,
+        "noop_writes": second.writes + azure.writes,
+        "noop_reads_per_identity": max(second.reads, azure.reads) / MOST,
+        "throttled_requests": first.throttled + second.throttled + azure.throttled,
+        "peak_memory_mib": max(each.peak_memory_mib for each in (first, second, azure)),
         "seconds_for_1000": first.seconds,
         "seconds_for_1000_again": second.seconds,
-        "azure_seconds_again": second.azure_seconds,
+        "seconds_for_1000_again_azure_alone": azure.seconds,
+        "request_seconds_again": azure.azure_seconds,
     }
 
 
-def _again(place: Stage) -> Measured:
+def _again(place: Stage, run: Callable[[Stage, int], Measured]) -> Measured:
+    # The buckets fill up again, as they have by the next night.
     time.sleep(READS.size / READS.refill)
-    return contestants.in_bulk(place, MOST)
+    return run(place, MOST)
 
 
 def overhead() -> dict[str, float]:

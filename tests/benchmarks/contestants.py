@@ -122,28 +122,31 @@ def by_single_modules(stage: Stage, count: int) -> Measured:
 def in_bulk(stage: Stage, count: int) -> Measured:
     """(d) workload_identities, and kubernetes_objects with the list of all ServiceAccounts: the tasks of the role."""
     group = stage.lab.environment["LAB_RESOURCE_GROUP"]
-    applications = [
+    accounts = "made.identities | aks.virtual_nodes.workload_identity_service_accounts"
+    manifests = f"applications | aks.virtual_nodes.workload_identity_manifests({accounts}, resource_group='{group}')"
+    objects = {"aks.virtual_nodes.kubernetes_objects": {"definitions": f"{{{{ {manifests} }}}}"}}
+    return play(stage, [_bulk_task(stage), objects], {"applications": _applications(count)})
+
+
+def in_azure_alone(stage: Stage, count: int) -> Measured:
+    """The half of (d) that Azure Resource Manager's token buckets have to do with."""
+    return play(stage, [_bulk_task(stage)], {"applications": _applications(count)})
+
+
+def _bulk_task(stage: Stage) -> dict[str, Any]:
+    wanted = {
+        "resource_group": stage.lab.environment["LAB_RESOURCE_GROUP"],
+        "issuers": [stage.issuer],
+        "identities": "{{ applications | aks.virtual_nodes.workload_identity_identities }}",
+    }
+    return {"aks.virtual_nodes.workload_identities": wanted, "register": "made"}
+
+
+def _applications(count: int) -> list[dict[str, Any]]:
+    return [
         {"name": f"app-{number}", "namespace": NAMESPACE, "identity": {"name": f"id-{number}"}}
         for number in _numbers(count)
     ]
-    accounts = "made.identities | aks.virtual_nodes.workload_identity_service_accounts"
-    tasks: list[dict[str, Any]] = [
-        {
-            "aks.virtual_nodes.workload_identities": {
-                "resource_group": group,
-                "issuers": [stage.issuer],
-                "identities": "{{ applications | aks.virtual_nodes.workload_identity_identities }}",
-            },
-            "register": "made",
-        },
-        {
-            "aks.virtual_nodes.kubernetes_objects": {
-                "definitions": "{{ applications | aks.virtual_nodes.workload_identity_manifests("
-                f"{accounts}, resource_group='{group}') }}}}"
-            }
-        },
-    ]
-    return play(stage, tasks, {"applications": applications})
 
 
 def play(stage: Stage, tasks: list[dict[str, Any]], variables: Mapping[str, Any] | None = None) -> Measured:
