@@ -31,6 +31,23 @@ WORKERS = MOST_CONNECTIONS
 
 _ABSENCE_POLL_S = 0.5
 
+# Kinds that need what others of the same list make: a namespace is there before what is in it, a role before its binding (the API
+# server looks at what the role would give), and all of it before pods (which it refuses without their ServiceAccount).
+_NAMESPACES, _OTHERS, _BINDINGS, _PODS = range(4)
+_STAGES = {
+    "Namespace": _NAMESPACES,
+    **dict.fromkeys(
+        (
+            "RoleBinding",
+            "ClusterRoleBinding",
+            "ValidatingAdmissionPolicyBinding",
+            "MutatingAdmissionPolicyBinding",
+        ),
+        _BINDINGS,
+    ),
+    **dict.fromkeys(("Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"), _PODS),
+}
+
 
 def plan_present(client: ObjectClient, definitions: Sequence[Manifest]) -> Plan:
     """
@@ -49,7 +66,7 @@ def plan_present(client: ObjectClient, definitions: Sequence[Manifest]) -> Plan:
     def write(change: Change) -> State:
         return shown(client.apply(by_id[change.resource_id]))
 
-    return _plan(keys, found, changes, write, namespaces_first=True)
+    return _plan(keys, found, _in_stages(keys, changes), write)
 
 
 def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, created_here_only: bool) -> Plan:
@@ -72,8 +89,7 @@ def plan_absent(client: ObjectClient, definitions: Sequence[Manifest], *, create
     def delete(change: Change) -> None:
         client.delete(by_id[change.resource_id])
 
-    # What is in a namespace goes before it.
-    return _plan(keys, found, changes, delete, namespaces_first=False)
+    return _plan(keys, found, _in_stages(keys, changes)[::-1], delete)
 
 
 def wait_present(client: ObjectClient, definitions: Sequence[Manifest], deadline: Deadline) -> None:
@@ -128,31 +144,37 @@ def _change(client: ObjectClient, key: ObjectKey, wish: Manifest, observed: Mani
     return Change.update(str(key), shown(observed), shown(predicted))
 
 
+def _in_stages(keys: Sequence[ObjectKey], changes: Sequence[Change]) -> list[list[list[Change]]]:
+    """In the order in which they are made; they are deleted in the opposite one."""
+    rank = {str(key): _STAGES.get(key.kind, _OTHERS) for key in keys}
+    return [
+        [[change] for change in changes if rank[change.resource_id] == stage]
+        for stage in (_NAMESPACES, _OTHERS, _BINDINGS, _PODS)
+    ]
+
+
 def _plan(
     keys: Sequence[ObjectKey],
     found: Mapping[ObjectKey, Manifest],
-    changes: Sequence[Change],
+    stages: Sequence[Sequence[Sequence[Change]]],
     write: Any,
-    *,
-    namespaces_first: bool,
 ) -> Plan:
-    actions = {change.resource_id: str(change.action) for change in changes}
+    first, *then = stages
 
     def apply(change: Change, _states: States) -> State | None:
         written: State | None = write(change)
         return written
 
-    namespaces = {str(key) for key in keys if key.kind == "Namespace"}
-    outer = [[change] for change in changes if change.resource_id in namespaces]
-    inner = [[change] for change in changes if change.resource_id not in namespaces]
-    return Plan(
+    plan = Plan(
         observed=States({str(key): shown(each) for key, each in found.items()}),
-        chains=outer if namespaces_first else inner,
-        then=inner if namespaces_first else outer,
+        chains=first,
+        then=then,
         apply=apply,
         report=lambda _states: {"objects": [_reported(key, actions.get(str(key), "none")) for key in keys]},
         workers=WORKERS,
     )
+    actions = {change.resource_id: str(change.action) for change in plan.changes}
+    return plan
 
 
 def _reported(key: ObjectKey, action: str) -> dict[str, str]:

@@ -22,14 +22,15 @@ options:
   definitions:
     description:
       - The manifests, each with C(apiVersion), C(kind) and C(metadata.name); namespaced ones with C(metadata.namespace).
-      - List a Namespace before what is in it.
+      - In any order. Namespaces are made first, pods and what makes pods last, bindings of roles and policies before these, and everything else
+        after the namespaces; those of one stage side by side.
     type: list
     elements: dict
     required: true
   state:
     description:
       - With V(present), fields that a manifest names get its values, whoever owned them; fields it does not name stay with their owners.
-      - With V(absent), the objects are deleted, the last one first.
+      - With V(absent), the objects are deleted in the opposite order of O(definitions)' stages.
     type: str
     choices: [present, absent]
     default: present

@@ -26,7 +26,7 @@ class Plan:
 
     :ivar observed: states as read, by resource id.
     :ivar chains: changes; within a chain the order matters, between chains it does not.
-    :ivar then: chains that begin when all the others have ended.
+    :ivar then: further stages of chains; each begins when the one before it has ended.
     :ivar apply: writes one change.
     :ivar report: makes the module's return values from the states after the changes (predicted ones in check mode).
     :ivar workers: how many chains are worked on at the same time.
@@ -37,11 +37,15 @@ class Plan:
     apply: Apply
     report: Callable[[States], Mapping[str, Any]]
     workers: int = 1
-    then: Sequence[Sequence[Change]] = ()
+    then: Sequence[Sequence[Sequence[Change]]] = ()
+
+    @property
+    def stages(self) -> Sequence[Sequence[Sequence[Change]]]:
+        return (self.chains, *self.then)
 
     @property
     def changes(self) -> list[Change]:
-        return [change for chain in (*self.chains, *self.then) for change in chain]
+        return [change for stage in self.stages for chain in stage for change in chain]
 
 
 @dataclass
@@ -69,8 +73,8 @@ def execute(plan: Plan, tally: Tally | None = None) -> Outcome:
     outcome = Outcome(States(plan.observed))
     tally = tally or Tally()
     tally.begin("writing", len(plan.changes))
-    for chains in (plan.chains, plan.then):
-        _work_through_all([chain for chain in chains if chain], plan, outcome, tally)
+    for stage in plan.stages:
+        _work_through_all([chain for chain in stage if chain], plan, outcome, tally)
     return outcome
 
 

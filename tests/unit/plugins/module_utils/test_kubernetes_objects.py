@@ -44,6 +44,28 @@ def test_a_namespace_is_made_before_what_is_in_it() -> None:
     assert actions(plan) == [("create", "Namespace shop"), ("create", "ServiceAccount shop/orders")]
 
 
+def named(kind: str, **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "orders", "namespace": "shop", **metadata}}
+
+
+def test_what_others_of_the_list_need_has_been_made_before_them() -> None:
+    kinds = ["Pod", "RoleBinding", "Role", "Namespace", "ServiceAccount", "Deployment"]
+
+    plan = kubernetes_objects.plan_present(Cluster([]), [named(kind) for kind in kinds])
+
+    stages = [[chain[0].after["kind"] for chain in stage] for stage in plan.stages]
+    assert stages == [["Namespace"], ["Role", "ServiceAccount"], ["RoleBinding"], ["Pod", "Deployment"]]
+
+
+def test_it_is_deleted_after_them() -> None:
+    listed = [named(kind) for kind in ("ServiceAccount", "RoleBinding", "Pod", "Role")]
+
+    plan = kubernetes_objects.plan_absent(Cluster(listed), listed, created_here_only=False)
+
+    stages = [[chain[0].before["kind"] for chain in stage] for stage in plan.stages]
+    assert stages == [["Pod"], ["RoleBinding"], ["Role", "ServiceAccount"], []]
+
+
 def actions(plan: Any) -> list[tuple[str, str]]:
     return [(str(change.action), change.resource_id) for change in plan.changes]
 
