@@ -160,12 +160,13 @@ def _plan(
     write: Any,
 ) -> Plan:
     first, *then = stages
+    actions = {change.resource_id: str(change.action) for stage in stages for (change,) in stage}
 
     def apply(change: Change, _states: States) -> State | None:
         written: State | None = write(change)
         return written
 
-    plan = Plan(
+    return Plan(
         observed=States({str(key): shown(each) for key, each in found.items()}),
         chains=first,
         then=then,
@@ -173,8 +174,6 @@ def _plan(
         report=lambda _states: {"objects": [_reported(key, actions.get(str(key), "none")) for key in keys]},
         workers=WORKERS,
     )
-    actions = {change.resource_id: str(change.action) for change in plan.changes}
-    return plan
 
 
 def _reported(key: ObjectKey, action: str) -> dict[str, str]:
