@@ -228,7 +228,7 @@ class Task:
             observed=States({each["id"]: each for each in ([zone] if zone else []) + observed}),
             # A link cannot be before its zone, and a zone not go before its links.
             chains=of_zone if present else of_links,
-            then=of_links if present else of_zone,
+            then=[of_links if present else of_zone],
             apply=self._apply,
             report=lambda states: {"id": zone_id, "private_dns_zone": _report(zone_id, states)},
             workers=WORKERS,
