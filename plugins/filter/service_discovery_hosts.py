@@ -14,18 +14,9 @@ author:
   - aks.virtual_nodes contributors (@aks-virtual-nodes)
 description:
   - The host name is the application's name in the zone, unless its C(service) has another one.
-  - Applications without C(service) are passed over.
 positional: _input, zone
-options:
-  _input:
-    description: The applications, as the role C(aks.virtual_nodes.service_discovery) takes them.
-    type: list
-    elements: dict
-    required: true
-  zone:
-    description: Name of the private DNS zone, such as V(shop.internal).
-    type: str
-    required: true
+extends_documentation_fragment:
+  - aks.virtual_nodes.published_applications
 """
 
 EXAMPLES = r"""

@@ -15,18 +15,9 @@ author:
 description:
   - Makes a Service with an internal Azure load balancer for each application, with the annotation from
     which external-dns takes its name.
-  - Applications without C(service) are passed over.
 positional: _input, zone
-options:
-  _input:
-    description: The applications, as the role C(aks.virtual_nodes.service_discovery) takes them.
-    type: list
-    elements: dict
-    required: true
-  zone:
-    description: Name of the private DNS zone, such as V(shop.internal).
-    type: str
-    required: true
+extends_documentation_fragment:
+  - aks.virtual_nodes.published_applications
 """
 
 EXAMPLES = r"""

@@ -19,6 +19,7 @@ from .kube.objects import Manifest, ObjectClient, ObjectKey
 from .kube.pods import why_not_ready
 from .plan.dns_ownership import Owners
 from .resources import private_dns_zone
+from .resources.dns_names import relative_name
 from .resources.private_dns_zone import RecordSet
 from .waiting import Deadline
 
@@ -48,14 +49,12 @@ class Host:
 
         :raises ConfigurationError: when it is not in the zone.
         """
-        name, suffix = self.hostname.rstrip(".").lower(), zone.lower()
-        if name == suffix:
-            return "@"
-        if not name.endswith(f".{suffix}"):
+        name = relative_name(self.hostname.rstrip("."), zone)
+        if name is None:
             raise ConfigurationError(
                 f"hostname '{self.hostname}' of Service '{self.namespace}/{self.service}' is not in zone '{zone}'."
             )
-        return name.removesuffix(f".{suffix}")
+        return name
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ options:
   state:
     description:
       - With V(present), fields that a manifest names get its values, whoever owned them; fields it does not name stay with their owners.
-      - With V(absent), the objects are deleted in the opposite order of O(definitions)' stages.
+      - With V(absent), the objects are deleted, pods first and Namespaces last.
     type: str
     choices: [present, absent]
     default: present

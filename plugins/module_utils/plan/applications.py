@@ -16,6 +16,8 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from .listing import doubled
+
 _SHORTEST_TOKEN_S, _LONGEST_TOKEN_S = 3600, 86400
 
 
@@ -93,19 +95,10 @@ def _groups(given: Sequence[Application], key: Callable[[Application], str]) -> 
 def problems(given: Sequence[Application]) -> list[str]:
     """What no argument specification can show to be wrong, as sentences: field, value, rule, way out."""
     return [
-        *_doubled(given),
+        *doubled(sorted(map(str, given))),
         *(problem for group in by_identity(given) for problem in _identity_problems(group)),
         *(problem for group in by_account(given) for problem in _account_problems(group)),
     ]
-
-
-def _doubled(given: Sequence[Application]) -> Iterator[str]:
-    for group in _groups(given, str):
-        if len(group) > 1:
-            yield (
-                f"{group[0]} (namespace/name) stands in the list {len(group)} times. "
-                "Each application may stand there once."
-            )
 
 
 def _identity_problems(group: Sequence[Application]) -> Iterator[str]:

@@ -10,13 +10,15 @@ the values as they were written, so numbers are read here.
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from ..kube.objects import Manifest
+from ..resources.dns_names import are_labels, relative_name
+from .listing import doubled
 from .workload_manifests import NAME_LABEL
 
 # Annotations of the cloud provider for Azure (cloud-provider-azure, "LoadBalancer" in its documentation) and of external-dns.
@@ -25,10 +27,6 @@ INTERNAL, SUBNET, IPV4 = f"{_AZURE}internal", f"{_AZURE}internal-subnet", f"{_AZ
 _EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/"
 HOSTNAME, TTL = f"{_EXTERNAL_DNS}hostname", f"{_EXTERNAL_DNS}ttl"
 OWNED_ANNOTATIONS = (INTERNAL, SUBNET, IPV4, HOSTNAME, TTL)
-
-# RFC 1123, with the wildcard and the underscore that Azure Private DNS takes.
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOSTNAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,12 @@ class PublishedService:
     ttl: int | None
     annotations: Mapping[str, str]
 
+    @property
+    def label(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name} (namespace/name)"
+        return f"{self.label} (namespace/name)"
 
 
 def published_services(applications: Sequence[Mapping[str, Any]], zone: str) -> list[PublishedService]:
@@ -136,19 +138,17 @@ def manifest(service: PublishedService) -> Manifest:
 
 def problems(services: Sequence[PublishedService], zone: str) -> list[str]:
     """What no argument specification can show to be wrong, as sentences: field, value, rule, way out."""
-    return [*_shared(services), *(problem for each in services for problem in _of_one(each, zone.lower()))]
+    return [
+        *doubled(each.label for each in services),
+        *_shared_hostnames(services),
+        *(problem for each in services for problem in _of_one(each, zone.lower())),
+    ]
 
 
-def _shared(services: Sequence[PublishedService]) -> Iterator[str]:
-    times: dict[str, int] = {}
-    holders: dict[str, list[str]] = {}
+def _shared_hostnames(services: Sequence[PublishedService]) -> Iterator[str]:
+    holders: dict[str, dict[str, None]] = defaultdict(dict)  # each once, in order
     for each in services:
-        times[str(each)] = times.get(str(each), 0) + 1
-        if str(each) not in holders.setdefault(each.hostname, []):
-            holders[each.hostname].append(str(each))
-    for name, count in times.items():
-        if count > 1:
-            yield f"{name} stands in the list {count} times. Each application may stand there once."
+        holders[each.hostname][str(each)] = None
     for hostname, names in holders.items():
         if len(names) > 1:
             yield (
@@ -172,11 +172,11 @@ def _of_one(service: PublishedService, zone: str) -> Iterator[str]:
 
 
 def _hostname_problems(service: PublishedService, zone: str) -> Iterator[str]:
-    if service.hostname != zone and not service.hostname.endswith(f".{zone}"):
+    if relative_name(service.hostname, zone) is None:
         yield (
             f"hostname {service.hostname} of {service} is not in the zone {zone}, the only one that external-dns writes to."
         )
-    elif not _HOSTNAME.fullmatch(service.hostname):
+    elif not are_labels(service.hostname.removeprefix("*.")):
         yield (
             f"hostname {service.hostname} of {service} is no name that DNS knows: labels of letters, digits and hyphens, "
             "63 characters at most, with dots between them."

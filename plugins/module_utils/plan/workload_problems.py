@@ -13,12 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ..arm.resource_id import key
 from . import pod_rules
 from .arm_tags import tag_problems
+from .listing import doubled
 from .workload_manifests import IDENTITY_BINDING, NAME_LABEL, SERVICE_HOST, VIRTUAL_NODE, WORKLOAD_IDENTITY_LABEL
 from .workloads import Workload, text
 
@@ -70,19 +70,13 @@ def problems(workloads: Sequence[Workload]) -> list[str]:
     """
     :returns: a sentence or two for each thing that is wrong; empty when the applications can run as described.
     """
-    times = Counter(workload.label for workload in workloads)
-    doubled = [
-        f"{label} (namespace/name) stands in the list {count} times. Each application may stand there once."
-        for label, count in times.items()
-        if count > 1
-    ]
     found = [
         f"{workload.label} (namespace/name): {why}"
         for workload in workloads
         for rule in RULES
         for why in rule(workload)
     ]
-    return [*doubled, *found]
+    return [*doubled(workload.label for workload in workloads), *found]
 
 
 def _owned_fields(workload: Workload) -> Iterator[str]:

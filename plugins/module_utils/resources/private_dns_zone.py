@@ -17,6 +17,7 @@ from ..arm.resource_id import ResourceId, key, provider_id
 from ..change import Action, Change, State
 from ..errors import AzureError, ConfigurationError, NotReady
 from ..waiting import Deadline, retry
+from .dns_names import are_labels
 
 if TYPE_CHECKING:
     from ..arm.session import Session
@@ -33,8 +34,6 @@ LOCATION = "global"
 POLL_S = 5.0
 
 _NETWORK_TYPE = "/providers/Microsoft.Network/virtualNetworks/"
-# 2 to 34 labels of 1 to 63 characters (Microsoft Learn, naming rules for Azure resources).
-_LABEL = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?")
 _LINK_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,78}[a-zA-Z0-9_])?")
 _MISSING_CODES = frozenset({"ResourceNotFound", "ParentResourceNotFound", "NotFound", "ResourceGroupNotFound"})
 _BUSY_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed"})
@@ -121,8 +120,8 @@ class RecordSet:
 
 
 def validate_name(name: str) -> None:
-    labels = name.split(".")
-    if not 2 <= len(labels) <= 34 or not all(map(_LABEL.fullmatch, labels)):
+    # Microsoft Learn, naming rules for Azure resources.
+    if not 2 <= len(name.split(".")) <= 34 or not are_labels(name):
         raise ConfigurationError(
             f"Zone name '{name}': 2 to 34 labels with dots between them are needed, each of 1 to 63 letters, digits, '_' and '-', as in "
             "shop.internal."
